@@ -1,0 +1,2 @@
+//! The KeyFlow server.
+fn main() {}
