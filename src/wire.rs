@@ -1,0 +1,466 @@
+//! What travels: request and reply bodies, and the one JSON form of a record on the wire and on disk.
+//!
+//! A field that this version does not know is kept and sent on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::error::FieldError;
+use crate::model::{
+    Conflict, DELETED, Fields, Key, Kind, RESERVED, Record, Strategy, Winner, check_fields, check_id,
+};
+use crate::stamp::{Millis, Replica, Stamp};
+
+/// One edit as a client offers it to the server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The id of the queued operation, echoed in the result.
+    pub op: Option<String>,
+    /// The version offered.
+    pub record: Record,
+    /// A client of the plain spec: no `version`, so its `lastModified` and content stand in for one.
+    pub plain: bool,
+    /// The conflicts that this edit settles.
+    pub resolves: Vec<String>,
+}
+
+/// What became of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It is the current version now, nothing concurrent was there.
+    Applied,
+    /// The server has had this very version before.
+    Duplicate,
+    /// It was mixed with a concurrent version, field by field.
+    Merged,
+    /// A concurrent version was there; both are in the inbox.
+    Conflict,
+    /// It can never be accepted as it is.
+    Rejected,
+}
+
+/// The server's answer about one operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpResult {
+    /// The operation's id as offered; absent for a plain client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    /// The record's id.
+    pub id: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// For a duplicate: what became of it the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Outcome>,
+    /// The version the server holds for this edit: the one offered, or the clamped one; `None` when rejected.
+    pub version: Option<Stamp>,
+    /// Stable code of the reason for a rejection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The reason for a rejection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How far the stamp was ahead of the server's clock, when it was clamped, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew_ms: Option<Millis>,
+}
+
+/// The body of a push of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushRequest {
+    /// Which endpoint it goes to.
+    pub kind: Kind,
+    /// Records with their operation fields, as [`Offer::to_wire`] makes them.
+    pub records: Vec<Value>,
+    /// The device's wall clock, epoch ms.
+    pub client_timestamp: Millis,
+    /// How the device wants concurrent edits decided.
+    pub strategy: Strategy,
+}
+
+impl PushRequest {
+    /// The path this request is posted to.
+    pub fn path(&self) -> &'static str {
+        match self.kind {
+            Kind::Session => "/api/sync/sessions",
+            Kind::Progress => "/api/sync/progress",
+            Kind::Settings => "/api/sync/settings",
+        }
+    }
+
+    /// The name of the list in the body.
+    pub fn list_name(kind: Kind) -> &'static str {
+        match kind {
+            Kind::Session => "sessions",
+            Kind::Progress => "progress",
+            Kind::Settings => "settings",
+        }
+    }
+
+    /// The JSON body.
+    pub fn to_body(&self) -> Value {
+        serde_json::json!({
+            PushRequest::list_name(self.kind): self.records,
+            "clientTimestamp": self.client_timestamp,
+            "strategy": self.strategy,
+        })
+    }
+}
+
+/// The answer to a push.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PushReply {
+    /// Ids of the records taken without a conflict.
+    pub synced: Vec<String>,
+    /// The conflicts this push met.
+    pub conflicts: Vec<Value>,
+    /// The current version of every record offered and not rejected.
+    pub merged: BTreeMap<String, Value>,
+    /// One answer per operation, in order.
+    #[serde(default)]
+    pub results: Vec<OpResult>,
+    /// The user's last commit tick.
+    pub server_timestamp: Millis,
+    /// The server's wall clock, epoch ms.
+    #[serde(default)]
+    pub server_now: Option<Millis>,
+}
+
+/// Totals over the user's sessions, recomputed by the server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Mean of the stored wpm of valid sessions, two decimals; 0 without any.
+    #[serde(rename = "averageWPM")]
+    pub average_wpm: f64,
+    /// How many valid sessions there are.
+    pub total_sessions: u64,
+    /// Practice time over all devices and days, ms.
+    #[serde(default)]
+    pub practice_ms: Millis,
+    /// When the totals last changed, as a commit tick.
+    pub last_modified: Millis,
+    /// The practice counters that changed in this page.
+    #[serde(default)]
+    pub records: Vec<Value>,
+}
+
+/// One page of changes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullReply {
+    /// Changed sessions, tombstones included, oldest change first.
+    pub sessions: Vec<Value>,
+    /// Totals and changed counters.
+    pub progress: Totals,
+    /// The settings document when it changed.
+    #[serde(default)]
+    pub settings: Vec<Value>,
+    /// New or settled entries of the conflict inbox.
+    #[serde(default)]
+    pub conflicts: Vec<Value>,
+    /// The last commit tick this page covers completely.
+    pub server_timestamp: Millis,
+    /// Where the next page goes on.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Whether there is a next page now.
+    #[serde(default)]
+    pub has_more: bool,
+    /// The server does not know the commit of the cursor: it was restored from a backup.
+    #[serde(default)]
+    pub resync: bool,
+    /// The server's wall clock, epoch ms.
+    #[serde(default)]
+    pub server_now: Option<Millis>,
+}
+
+/// A device's account, as registration or linking answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// The user.
+    pub user_id: String,
+    /// This device.
+    pub device_id: String,
+    /// The secret that goes into `authorization: Bearer …`.
+    pub token: String,
+}
+
+impl Record {
+    /// The flat JSON form, with `lastModified`, `version`, `base`, `created`, `deleted` and `modified`.
+    pub fn to_wire(&self) -> Map<String, Value> {
+        let mut wire = self.fields.clone();
+        wire.insert("id".into(), self.key.id.clone().into());
+        wire.insert("lastModified".into(), self.version.ms.into());
+        wire.insert("version".into(), self.version.to_string().into());
+        wire.insert("base".into(), self.base.map_or(Value::Null, |base| base.to_string().into()));
+        wire.insert("created".into(), self.created.to_string().into());
+        wire.insert("deleted".into(), self.deleted.into());
+        let modified = self.modified.iter().map(|(name, stamp)| (name.clone(), stamp.to_string().into()));
+        wire.insert("modified".into(), Value::Object(modified.collect()));
+        wire
+    }
+
+    /// Reads the flat JSON form of a record that has a version.
+    pub fn from_wire(kind: Kind, wire: Value) -> Result<Record, FieldError> {
+        let offer = Offer::parse(kind, wire)?;
+        if offer.plain { Err(FieldError::new("version", "is missing")) } else { Ok(offer.record) }
+    }
+}
+
+impl Offer {
+    /// The flat JSON form with the operation's fields.
+    pub fn to_wire(&self) -> Value {
+        let mut wire = self.record.to_wire();
+        if let Some(op) = &self.op {
+            wire.insert("op".into(), op.clone().into());
+        }
+        if !self.resolves.is_empty() {
+            wire.insert("resolves".into(), self.resolves.clone().into());
+        }
+        Value::Object(wire)
+    }
+
+    /// Reads and checks one offered record. `userId` is ignored: the user comes from the token.
+    ///
+    /// A client of the plain spec gives no `version`; it gets one made of `lastModified` and a hash of the content, so
+    /// that the same content offered again is the same version.
+    pub fn parse(kind: Kind, wire: Value) -> Result<Offer, FieldError> {
+        let Value::Object(mut fields) = wire else {
+            return Err(FieldError::new("record", "must be an object"));
+        };
+        let id = match fields.remove("id") {
+            Some(Value::String(id)) => id,
+            Some(_) => return Err(FieldError::new("id", "must be a text")),
+            None => return Err(FieldError::new("id", "is missing")),
+        };
+        check_id(&id)?;
+        let mut meta: Fields = Map::new();
+        for name in RESERVED {
+            if let Some(value) = fields.remove(name).filter(|value| !value.is_null()) {
+                meta.insert(name.to_owned(), value);
+            }
+        }
+        check_fields(kind, &mut fields)?;
+        let op = text(&meta, "op")?;
+        let resolves = texts(&meta, "resolves")?;
+        let deleted = match meta.get(DELETED) {
+            None => false,
+            Some(Value::Bool(deleted)) => *deleted,
+            Some(_) => return Err(FieldError::new(DELETED, "must be true or false")),
+        };
+        let given = stamp(&meta, "version")?;
+        let plain = given.is_none();
+        let version = match given {
+            Some(version) => version,
+            None => plain_version(&meta, &fields, deleted)?,
+        };
+        let base = stamp(&meta, "base")?;
+        let created = stamp(&meta, "created")?.unwrap_or(base.unwrap_or(version)).min(version);
+        let modified = modified(kind, meta.get("modified"), version)?;
+        let key = Key { kind, id };
+        let mut record = Record { key, version, base, created, deleted, modified, fields };
+        record.settle_deletion();
+        Ok(Offer { op, record, plain, resolves })
+    }
+}
+
+fn plain_version(meta: &Fields, fields: &Fields, deleted: bool) -> Result<Stamp, FieldError> {
+    let Some(value) = meta.get("lastModified") else {
+        return Err(FieldError::new("lastModified", "is missing, and there is no version either"));
+    };
+    let whole =
+        value.as_f64().filter(|ms| ms.fract() == 0.0 && (0.0..=crate::stamp::MAX_MS as f64).contains(ms));
+    let Some(ms) = whole else {
+        return Err(FieldError::new("lastModified", "must be whole milliseconds, 0 or more"));
+    };
+    Ok(Stamp::at(ms as Millis, 0, content_hash(fields, deleted)))
+}
+
+/// The first 64 bits of SHA-256 over the canonical JSON of the content.
+fn content_hash(fields: &Fields, deleted: bool) -> Replica {
+    let text = serde_json::to_string(&(fields, deleted)).unwrap_or_default();
+    let digest = Sha256::digest(text.as_bytes());
+    Replica(digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
+}
+
+fn text(meta: &Fields, name: &str) -> Result<Option<String>, FieldError> {
+    match meta.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if text.len() <= 512 && !text.contains('\0') => Ok(Some(text.clone())),
+        Some(_) => Err(FieldError::new(name, "must be a text of at most 512 bytes without NUL")),
+    }
+}
+
+fn texts(meta: &Fields, name: &str) -> Result<Vec<String>, FieldError> {
+    let problem = || FieldError::new(name, "must be a list of at most 100 texts");
+    match meta.get(name) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(items)) if items.len() <= 100 => {
+            items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(problem)).collect()
+        }
+        Some(_) => Err(problem()),
+    }
+}
+
+fn stamp(meta: &Fields, name: &str) -> Result<Option<Stamp>, FieldError> {
+    match meta.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => text
+            .parse()
+            .map(Some)
+            .map_err(|error: crate::stamp::BadStamp| FieldError::new(name, error.to_string())),
+        Some(_) => Err(FieldError::new(name, "must be a stamp")),
+    }
+}
+
+/// No register can be newer than the version that holds it, whatever the client says.
+fn modified(
+    kind: Kind,
+    value: Option<&Value>,
+    version: Stamp,
+) -> Result<BTreeMap<String, Stamp>, FieldError> {
+    let mut stamps = BTreeMap::new();
+    match value {
+        None => {}
+        Some(Value::Object(members)) => {
+            for name in members.keys() {
+                if let Some(stamp) = stamp(members, name)? {
+                    let register = Record::register(kind, name).to_owned();
+                    let slot = stamps.entry(register).or_insert(Stamp::ZERO);
+                    *slot = stamp.min(version).max(*slot);
+                }
+            }
+        }
+        Some(_) => return Err(FieldError::new("modified", "must be an object of stamps")),
+    }
+    Ok(stamps)
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConflictWire {
+    id: String,
+    session_id: String,
+    kind: Kind,
+    local: Value,
+    remote: Value,
+    conflict_fields: Vec<String>,
+    winner: Winner,
+    strategy: Strategy,
+    detected_at: Millis,
+    #[serde(default)]
+    resolved_by: Option<Stamp>,
+}
+
+impl Conflict {
+    /// The spec's `{sessionId, local, remote, conflictFields}` with what the inbox needs beside it.
+    pub fn to_wire(&self) -> Value {
+        let wire = ConflictWire {
+            id: self.id.clone(),
+            session_id: self.key.id.clone(),
+            kind: self.key.kind,
+            local: Value::Object(self.local.to_wire()),
+            remote: Value::Object(self.remote.to_wire()),
+            conflict_fields: self.fields.clone(),
+            winner: self.winner,
+            strategy: self.strategy,
+            detected_at: self.detected_at,
+            resolved_by: self.resolved_by,
+        };
+        serde_json::to_value(wire).unwrap_or_default()
+    }
+
+    /// Reads the wire form.
+    pub fn from_wire(wire: Value) -> Result<Conflict, FieldError> {
+        let wire: ConflictWire =
+            serde_json::from_value(wire).map_err(|error| FieldError::new("conflicts", error.to_string()))?;
+        Ok(Conflict {
+            id: wire.id,
+            key: Key { kind: wire.kind, id: wire.session_id },
+            local: Record::from_wire(wire.kind, wire.local)?,
+            remote: Record::from_wire(wire.kind, wire.remote)?,
+            fields: wire.conflict_fields,
+            winner: wire.winner,
+            strategy: wire.strategy,
+            detected_at: wire.detected_at,
+            resolved_by: wire.resolved_by,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn plain() -> Value {
+        json!({"id": "uuid-1", "userId": "user-123", "text": "The quick", "wpm": 85, "accuracy": 96.5,
+               "timestamp": 1704067200000i64, "lastModified": 1704067250000i64})
+    }
+
+    #[test]
+    fn a_plain_session_gets_a_version_from_its_time_and_content() {
+        let first = Offer::parse(Kind::Session, plain()).unwrap();
+        assert!(first.plain);
+        assert_eq!(first.record.version.ms, 1704067250000);
+        assert_eq!(Offer::parse(Kind::Session, plain()).unwrap().record.version, first.record.version);
+        let mut other = plain();
+        other["wpm"] = json!(86);
+        assert_ne!(Offer::parse(Kind::Session, other).unwrap().record.version, first.record.version);
+    }
+
+    #[test]
+    fn the_user_id_of_a_body_is_ignored() {
+        assert!(!Offer::parse(Kind::Session, plain()).unwrap().record.fields.contains_key("userId"));
+    }
+
+    #[test]
+    fn a_record_survives_the_wire_with_fields_nobody_knows() {
+        let mut record = Offer::parse(Kind::Session, plain()).unwrap().record;
+        record.fields.insert("fromTheFuture".into(), json!({"a": [1, null]}));
+        record.base = Some(Stamp::at(5, 1, Replica(2)));
+        record.created = Stamp::at(4, 1, Replica(2));
+        record.modified.insert("note".into(), Stamp::at(6, 0, Replica(3)));
+        record.deleted = true;
+        record.settle_deletion();
+        let back = Record::from_wire(Kind::Session, Value::Object(record.to_wire())).unwrap();
+        assert_eq!(back, record);
+    }
+
+    #[test]
+    fn a_register_is_never_newer_than_its_version() {
+        let mut wire = plain();
+        wire["version"] = json!(Stamp::at(10, 0, Replica(1)));
+        wire["modified"] = json!({"note": Stamp::at(99, 0, Replica(1)), "wpm": Stamp::at(3, 0, Replica(1))});
+        let record = Offer::parse(Kind::Session, wire).unwrap().record;
+        assert_eq!(record.edited("note").ms, 10);
+        assert_eq!(record.edited(crate::model::RESULT).ms, 3);
+    }
+
+    #[test]
+    fn a_bad_wire_field_is_named() {
+        for (name, value) in [
+            ("id", json!(7)),
+            ("version", json!("x")),
+            ("base", json!(1)),
+            ("deleted", json!("yes")),
+            ("modified", json!([1])),
+            ("resolves", json!("a")),
+            ("op", json!(5)),
+            ("lastModified", json!(1.5)),
+        ] {
+            let mut wire = plain();
+            wire[name] = value;
+            assert_eq!(Offer::parse(Kind::Session, wire).unwrap_err().field, name);
+        }
+        assert_eq!(Offer::parse(Kind::Session, json!([])).unwrap_err().field, "record");
+    }
+}
