@@ -47,7 +47,10 @@ export interface OpenOptions {
   options?: Partial<Options>;
 }
 
-/** Every number about time and bounds. Each must be a whole number, 0 or more, unless it says otherwise. */
+/**
+ * Every number about time and bounds. Each must be a whole number, 0 or more, unless it says otherwise; a span is at most
+ * 400 days.
+ */
 export interface Options {
   /** Quiet time between the last queued edit and a round, ms. Default 500. */
   debounceMs: number;
@@ -55,10 +58,16 @@ export interface Options {
   settleMs: number;
   /** Least time between the starts of two rounds, ms. Default 5000. */
   roundGapMs: number;
-  /** Operations in one push, 1 to 500. Default 10. */
+  /** Operations in one push, at least 1. Default 10. */
   batchSize: number;
-  /** Records in one page of a pull, 1 to 500. Default 100. */
+  /** Bytes of records in one push, at least 1. Default 1 MiB. */
+  batchBytes: number;
+  /** Records in one page of a pull, at least 1. Default 200. */
   pullLimit: number;
+  /** From one look for remote changes to the next while idle, ms, at least 1. Default 60000. */
+  pollMs: number;
+  /** How long an edit may wait while the server answers before the status says `stalled`, ms. Default 120000. */
+  stalledMs: number;
   /** Wait after the first failure, ms; doubled with every further one. Default 2000. */
   backoffFirstMs: number;
   /** Longest wait after a failure, ms; also how often a device that believes to be offline probes. Default 60000. */
@@ -101,6 +110,8 @@ export type ErrorCode =
   | "tooLarge"
   /** The server refused for good. */
   | "refused"
+  /** The session is only on the server: get it first. */
+  | "notCached"
   /** This store was opened without a server. */
   | "localOnly"
   /** What was waited for did not happen in time. It may still happen. */
@@ -158,8 +169,23 @@ export type EndReason = "completed" | "timeout" | "user";
 /** Why a session is stored and listed, but left out of averages and bests. */
 export type Flag = "too_short" | "afk" | "implausible";
 
+/** What a list shows beside that, where the session has it. */
+export interface ListFacts {
+  readonly mode?: Mode;
+  readonly language?: string;
+  /** Active time, ms. */
+  readonly durationMs?: number;
+  readonly consistency?: number;
+  readonly flags?: readonly Flag[];
+  /** Whether it has no flag. */
+  readonly valid?: boolean;
+}
+
 /** What a list shows of a session. Stays on the device also when the whole session does not. */
-export interface SessionSummary {
+export interface SessionSummary extends SessionFacts, ListFacts {}
+
+/** What every session has. */
+export interface SessionFacts {
   /** Made on the device; never reused. */
   readonly id: string;
   /** Net words a minute. */
@@ -173,6 +199,7 @@ export interface SessionSummary {
   /** Removed; its fields stay for a restore. Lists leave such sessions out. */
   readonly deleted: boolean;
   readonly tags?: readonly string[];
+  /** In a list cut to 80 characters. */
   readonly note?: string;
   /** The user does not want it to count. */
   readonly excludedFromStats?: boolean;
@@ -182,10 +209,10 @@ export interface SessionSummary {
 }
 
 /** One typing session, whole. */
-export interface Session extends SessionSummary {
+export interface Session extends SessionFacts {
   /** The user it belongs to; absent while the device is not registered. */
   readonly userId?: string;
-  /** The text that was to be typed. */
+  /** The text that was to be typed; `sha256:` and its hash for a text of the user's own that was not to be shared. */
   readonly text: string;
   /** What was measured. */
   readonly data: SessionData;
@@ -199,14 +226,21 @@ export interface SessionData {
   readonly schema?: number;
   /** Name of the rules the numbers follow; `"KF-1"` for sessions typed here. */
   readonly profile?: string;
+  /** The device it was typed on. */
+  readonly deviceId?: string;
   readonly mode?: Mode;
-  /** The language of the text, as the caller named it. */
-  readonly language?: string;
+  /** Where the text is from, and what identifies it. */
+  readonly text?: {
+    readonly kind: string;
+    readonly sourceId: string | null;
+    readonly textId: string | null;
+    readonly language: string;
+    readonly lengthGraphemes: number;
+    readonly sha256: string;
+  };
   /** Name of the keyboard layout, as the caller named it. */
   readonly layout?: string;
   readonly inputKind?: InputKind;
-  /** Where the text is from. */
-  readonly source?: TextSource;
   /** How the attempt was set up. */
   readonly options?: { readonly [name: string]: Json };
   /** Offset of the user's local time from UTC when it started, minutes; positive east of Greenwich. */
@@ -226,10 +260,8 @@ export interface SessionData {
   readonly chars?: Metrics["chars"];
   readonly errors?: Metrics["errors"];
   readonly afkSeconds?: number;
-  readonly perSecond?: Metrics["perSecond"];
-  readonly wordBurstWpm?: Metrics["wordBurstWpm"];
-  /** How each grapheme of the text went. */
-  readonly keys?: { readonly [grapheme: string]: KeyStat };
+  readonly perSecond?: Omit<Metrics["perSecond"], "boundariesMs">;
+  readonly keys?: Metrics["keys"];
   readonly flags?: readonly Flag[];
   /** Whether it has no flag. */
   readonly valid?: boolean;
@@ -259,6 +291,8 @@ export interface TextSource {
   readonly sourceId?: string;
   /** Which text of it. */
   readonly textId?: string;
+  /** Whether a text of the user's own is stored itself, and not only its hash. Default `false`. */
+  readonly shareCustomText?: boolean;
 }
 
 /**
@@ -266,7 +300,7 @@ export interface TextSource {
  * and travel with it; the whole must be JSON of at most 64 KiB.
  */
 export interface NewSession {
-  /** Saving an id that exists is an edit of that session. At most 128 bytes. */
+  /** Saving an id that exists replaces that session, and restores one that was removed. At most 128 bytes. */
   id?: string;
   /** When it started, whole epoch ms. */
   timestamp: number;
@@ -292,8 +326,6 @@ export interface SessionPatch {
   tags?: readonly string[] | null;
   note?: string | null;
   excludedFromStats?: boolean | null;
-  /** `false` restores a removed session. */
-  deleted?: boolean;
   [field: string]: unknown;
 }
 
@@ -329,7 +361,9 @@ export interface StartOptions {
   /** The language of the text, such as `"en"`. Default: empty. */
   language?: string;
   layout?: string;
+  /** Default `"hardware"`. */
   inputKind?: InputKind;
+  /** Default: the kind of the mode. */
   source?: TextSource;
   /** How the attempt is set up, stored with it: `punctuation`, `numbers`, `stopOnError` and the like. */
   options?: { readonly [name: string]: Json };
@@ -410,6 +444,8 @@ export interface SessionHandle {
   words(from: number, to: number): WordView[];
   /** Adds words to a running time test. Throws `invalid` for any other mode, or when there is no word in it. */
   append(text: string): void;
+  /** Every number of the session so far, as if it were over. */
+  metrics(): Metrics;
   /** Everything typed so far, to be measured or shown again. */
   events(): KeyEvent[];
   /**
@@ -656,7 +692,7 @@ export class KeyFlow {
   save(session: NewSession): Promise<Session>;
   /** Changes fields of a session; resolves like {@link save}. Rejects with `notFound` too. */
   update(id: string, patch: SessionPatch): Promise<Session>;
-  /** Removes a session on all devices; resolves like {@link save}. Removing it again does nothing. */
+  /** Removes a session on all devices; resolves like {@link save}. Rejects with `notFound` too. */
   remove(id: string): Promise<void>;
   /**
    * One session, removed ones included; `null` when there is none. One whose body is only on the server is fetched:
@@ -803,6 +839,8 @@ export interface Metrics {
   readonly flags: readonly Flag[];
   /** Whether it has no flag. */
   readonly valid: boolean;
+  /** How each character of the text went. */
+  readonly keys: { readonly [grapheme: string]: KeyStat };
   /** What other programs would show. */
   readonly informative: {
     readonly classicGrossWpm: number;

@@ -50,7 +50,10 @@ export async function starting(bytes: ArrayBuffer): Promise<KeyFlow> {
     settleMs: 2000,
     roundGapMs: 5000,
     batchSize: 10,
-    pullLimit: 100,
+    batchBytes: 1 << 20,
+    pullLimit: 200,
+    pollMs: 60_000,
+    stalledMs: 120_000,
     backoffFirstMs: 2000,
     backoffMaxMs: 60_000,
     backoffSpread: 0.25,
@@ -78,7 +81,7 @@ export async function typing(kf: KeyFlow): Promise<Session> {
     language: 'en',
     layout: 'qwerty',
     inputKind: 'hardware',
-    source: { kind: 'words', sourceId: 'english', textId: '1' },
+    source: { kind: 'words', sourceId: 'english', textId: '1', shareCustomText: false },
     options: { punctuation: true },
     tags: ['evening'],
   });
@@ -104,6 +107,7 @@ export async function typing(kf: KeyFlow): Promise<Session> {
   const metrics: Metrics = measure({ target: handle.text, mode: { kind: 'text' }, language: 'en', events });
   same<Metrics['wordBurstWpm'], readonly (number | null)[]>(true);
   same<typeof metrics.informative.classicNetWpm, number>(true);
+  same<ReturnType<typeof handle.metrics>, Metrics>(true);
   await handle.end(9);
   return handle.end();
 }
@@ -111,7 +115,7 @@ export async function typing(kf: KeyFlow): Promise<Session> {
 export async function records(kf: KeyFlow): Promise<void> {
   const fresh: NewSession = { timestamp: 1, text: 'a', wpm: 1, accuracy: 99.5, data: { own: [1] }, ownField: 1 };
   const saved: Session = await kf.save(fresh);
-  const patch: SessionPatch = { note: null, tags: ['a'], deleted: false };
+  const patch: SessionPatch = { note: null, tags: ['a'] };
   same<Awaited<ReturnType<typeof kf.update>>, Session>(true);
   await kf.update(saved.id, patch);
   same<Awaited<ReturnType<typeof kf.get>>, Session | null>(true);
@@ -123,6 +127,7 @@ export async function records(kf: KeyFlow): Promise<void> {
   same<SyncState, 'local' | 'queued' | 'sending' | 'synced' | 'parked' | 'conflict'>(true);
   same<typeof saved.userId, string | undefined>(true);
   same<typeof saved.base, string | null>(true);
+  same<SessionSummary['durationMs'], number | undefined>(true);
   return none;
 }
 

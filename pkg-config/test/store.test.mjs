@@ -69,8 +69,8 @@ test('a removed session leaves the list, stays to be seen, and can be restored',
   await kf.remove(id);
   assert.deepEqual(await kf.list(), []);
   assert.equal((await kf.get(id)).deleted, true);
-  await kf.remove(id);
-  await kf.update(id, { deleted: false });
+  await assert.rejects(kf.remove(id), refusal('notFound'));
+  await kf.save(await kf.get(id));
   assert.deepEqual((await kf.list()).map((session) => session.id), [id]);
   assert.equal((await kf.get(id)).text, SESSION.text);
 });
