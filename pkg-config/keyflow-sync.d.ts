@@ -296,19 +296,19 @@ export interface TextSource {
 }
 
 /**
- * A session to save. Only `timestamp` is required; an `id` is made when there is none. Fields not named here are kept
- * and travel with it; the whole must be JSON of at most 64 KiB.
+ * A session to save; an `id` is made when there is none. Fields not named here are kept and travel with it; the whole
+ * must be JSON of at most 64 KiB.
  */
 export interface NewSession {
   /** Saving an id that exists replaces that session, and restores one that was removed. At most 128 bytes. */
   id?: string;
   /** When it started, whole epoch ms. */
   timestamp: number;
-  text?: string;
+  text: string;
   /** 0 or more. */
-  wpm?: number;
+  wpm: number;
   /** Percent, 0 to 100. */
-  accuracy?: number;
+  accuracy: number;
   data?: SessionData;
   tags?: readonly string[];
   note?: string;

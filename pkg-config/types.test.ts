@@ -227,7 +227,7 @@ export async function refused(kf: KeyFlow, handle: SessionHandle): Promise<void>
   // @ts-expect-error the status is not for writing
   kf.status().pending = 0;
   // @ts-expect-error what was saved is not for writing
-  (await kf.save({ timestamp: 1 })).wpm = 5;
+  (await kf.update('a', {})).wpm = 5;
   // @ts-expect-error nothing here is of no known type
   const untyped: { readonly anything: string } = (await kf.get('a'))?.data['anything'];
   void untyped;
