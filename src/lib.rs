@@ -8,3 +8,10 @@
 //! engine      the state machine: event in, effects out
 //! ```
 
+pub mod attempt;
+pub mod error;
+pub mod event;
+pub mod metrics;
+pub mod rate;
+pub mod session;
+pub mod text;
