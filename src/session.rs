@@ -132,3 +132,98 @@ pub fn session_fields(finished: &Finished<'_>) -> Map<String, Value> {
 fn sha256_hex(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EndReason, Event, Mode, Op};
+
+    const OF_HI: &str = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4";
+
+    fn record(text_info: &TextInfo) -> Value {
+        let mode = Mode::new(ModeKind::Text, None).unwrap();
+        let mut attempt = Attempt::new("hi", mode, "en").unwrap();
+        attempt.input(&Event::insert(1000.0, "h")).unwrap();
+        attempt.input(&Event::insert(1100.0, "x")).unwrap();
+        attempt.input(&Event { t: 1600.0, op: Op::Pause }).unwrap();
+        attempt.input(&Event { t: 3600.0, op: Op::End { reason: EndReason::User } }).unwrap();
+        let metrics = Metrics::of(&attempt);
+        let options = Map::from_iter([("punctuation".to_owned(), json!(false))]);
+        Value::Object(session_fields(&Finished {
+            attempt: &attempt,
+            metrics: &metrics,
+            started_at_ms: 1_704_067_200_000.0,
+            tz_offset_min: -90,
+            layout: "qwerty",
+            input_kind: InputKind::Touch,
+            text_info,
+            options: &options,
+            device_id: Some("device-1"),
+        }))
+    }
+
+    fn text_of_kind(kind: &str, share_custom_text: bool) -> TextInfo {
+        TextInfo {
+            kind: kind.to_owned(),
+            source_id: Some("list".to_owned()),
+            text_id: None,
+            share_custom_text,
+        }
+    }
+
+    #[test]
+    fn the_record_is_flat_outside_and_complete_inside() {
+        assert_eq!(
+            record(&text_of_kind("quote", false)),
+            json!({
+                "text": "hi",
+                "wpm": 0,
+                "accuracy": 50,
+                "timestamp": 1_704_067_200_000_i64,
+                "data": {
+                    "schema": 1,
+                    "profile": "KF-1",
+                    "deviceId": "device-1",
+                    "tzOffsetMin": -90,
+                    "text": {
+                        "kind": "quote", "sourceId": "list", "textId": null, "language": "en",
+                        "lengthGraphemes": 2, "sha256": OF_HI,
+                    },
+                    "mode": {"kind": "text"},
+                    "options": {"punctuation": false},
+                    "layout": "qwerty",
+                    "inputKind": "touch",
+                    "endReason": "user",
+                    "durationMs": 100,
+                    "pausedMs": 2000,
+                    "metrics": {"wpm": 0, "rawWpm": 240, "accuracy": 50, "consistency": 0},
+                    "keystrokes": {"total": 2, "correct": 1, "incorrect": 1, "deletes": 0, "rejected": 0},
+                    "chars": {
+                        "netChars": 0, "rawChars": 2, "correct": 1, "incorrect": 1, "extra": 0, "missed": 0,
+                    },
+                    "errors": {"made": 1, "corrected": 0, "uncorrected": 1},
+                    "afkSeconds": 0,
+                    "perSecond": {"raw": [], "wpm": [], "errors": []},
+                    "keys": {
+                        "h": {"hit": 1, "miss": 0, "ms": 0.0, "n": 0},
+                        "i": {"hit": 0, "miss": 1, "ms": 0.0, "n": 0},
+                    },
+                    "flags": ["too_short"],
+                    "valid": false,
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_custom_text_leaves_only_as_its_hash() {
+        let record = record(&text_of_kind("custom", false));
+        assert_eq!(record["text"], format!("sha256:{OF_HI}"));
+        assert!(!record.to_string().contains("\"hi\""));
+    }
+
+    #[test]
+    fn a_custom_text_the_user_shares_is_stored_itself() {
+        assert_eq!(record(&text_of_kind("custom", true))["text"], "hi");
+    }
+}

@@ -2,6 +2,9 @@
 //!
 //! Nothing in the file is passed over: a field this runner does not know is a failure.
 
+// Everything in this file is test code, also what is called from both the native and the wasm test.
+#![allow(clippy::unwrap_used)]
+
 use keyflow_sync::attempt::{EXTRA_LIMIT, PROFILE};
 use keyflow_sync::metrics::{
     AFK_TAIL_SECONDS, MAX_PLAUSIBLE_WPM, MIN_DURATION_MS, MIN_KEYSTROKES, MeasureInput, measure,
