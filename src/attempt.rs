@@ -122,7 +122,6 @@ pub struct Attempt {
     presses: Vec<f64>,
     /// Active time of the last accepted key, deletes included.
     last_key: Option<f64>,
-    last_was_delete: bool,
     keys: BTreeMap<Box<str>, KeyStat>,
     ended: Option<Ended>,
 }
@@ -156,7 +155,6 @@ impl Attempt {
             open: Second::default(),
             presses: Vec::new(),
             last_key: None,
-            last_was_delete: false,
             keys: BTreeMap::new(),
             ended: None,
         })

@@ -128,7 +128,6 @@ impl Attempt {
         }
         let at = self.clock.active(t);
         self.touch(at);
-        self.last_was_delete = true;
         self.keystrokes.deletes += 1;
         if empty {
             self.go_back();
@@ -197,14 +196,13 @@ impl Attempt {
             self.open.errors += 1;
         }
         self.presses.push(at);
-        self.last_was_delete = false;
     }
 
     /// A corrected key comes at once after the delete and would make its letter look fast; so would graphemes that
     /// arrive together. Neither is timed.
     fn count_key(&mut self, expected: Box<str>, correct: bool, at: f64, one_of_several: bool) {
         let typed = &self.typed[self.current];
-        let retyped = typed.letters.len() < typed.reached || self.last_was_delete;
+        let retyped = typed.letters.len() < typed.reached;
         let stat = self.keys.entry(expected).or_default();
         if !correct {
             stat.miss += 1;

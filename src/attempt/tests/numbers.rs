@@ -126,6 +126,18 @@ fn the_time_of_a_letter_leaves_out_corrections_and_what_arrives_together() {
 }
 
 #[test]
+fn no_letter_up_to_the_furthest_one_before_a_correction_is_timed() {
+    let m = Metrics::of(&typed("abcd efg", "axcd⌫⌫⌫bcd ⌫ efg"));
+    assert_eq!(m.keys["b"].n + m.keys["c"].n, 1);
+    // Its first time: exact words are not gone back to, so the separator was pressed once.
+    assert_eq!((m.keys["d"].n, m.keys[" "].n), (1, 1));
+    assert_eq!((m.keys["e"].n, m.keys["g"].n), (1, 1));
+    let back = Metrics::of(&typed("ab cd", "ax ⌫⌫b cd"));
+    assert_eq!((back.keys["b"].hit, back.keys["b"].n), (1, 0));
+    assert_eq!((back.keys[" "].hit, back.keys[" "].n, back.keys["c"].n), (2, 1, 1));
+}
+
+#[test]
 fn the_live_numbers_follow_the_clock_and_stand_still_in_a_pause() {
     let mut a = attempt("abcde fghij", seconds(10.0));
     let before = a.live(50_000.0).unwrap();
@@ -152,6 +164,7 @@ fn progress_through_a_text_is_the_share_of_its_letters_and_separators() {
     press(&mut a, 1000.0, "⌦");
     let live = a.live(1000.0).unwrap();
     assert_eq!((live.progress, live.remaining_ms), (0.6, None));
+    assert_eq!(typed("ab cd", "ax ⌫⌫").live(1000.0).unwrap().progress, 0.2);
 }
 
 #[test]
@@ -164,6 +177,7 @@ fn a_word_shows_what_is_wanted_and_what_is_there() {
     assert_eq!(a.word(1).unwrap().typed.unwrap().letters.len(), 1);
     assert!(a.word(2).unwrap().typed.is_none());
     assert!(a.word(3).is_none());
+    assert!(typed("ab cd", "ax ⌫").word(1).unwrap().typed.is_none());
 }
 
 #[test]

@@ -162,6 +162,9 @@ fn a_separator_on_the_last_word_ends_a_time_test_too() {
     press(&mut a, 0.0, "ab cd ");
     let m = Metrics::of(&a);
     assert_eq!((m.end_reason, m.duration_ms, m.chars.net_chars), (EndReason::Completed, 500.0, 5));
+    let mut short = attempt("ab cde", seconds(30.0));
+    press(&mut short, 0.0, "ab cd ");
+    assert_eq!((Metrics::of(&short).chars.net_chars, Metrics::of(&short).chars.missed), (3, 1));
     assert_eq!(a.append("ef").unwrap_err().field, "text");
     assert_eq!(typed("ab", "a").append("ef").unwrap_err().field, "mode");
 }
