@@ -17,9 +17,10 @@ impl FieldError {
         FieldError { field: field.into(), problem: problem.into() }
     }
 
-    /// The same problem, with the field's path beginning at `outer`.
+    /// The same error seen from one level further out: `t` within `events[3]` becomes `events[3].t`.
+    #[must_use]
     pub fn within(mut self, outer: &str) -> FieldError {
-        self.field = format!("{outer}.{}", self.field);
+        self.field = if self.field.is_empty() { outer.to_owned() } else { format!("{outer}.{}", self.field) };
         self
     }
 }
