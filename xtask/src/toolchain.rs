@@ -3,7 +3,7 @@
 //! The answer is one value, [`WasmToolchain`], that every wasm step takes its environment from. Native code always
 //! stays on the default toolchain.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -32,32 +32,44 @@ impl WasmToolchain {
 
     /// The toolchain to build wasm32 with: the one `KEYFLOW_WASM_TOOLCHAIN` names, else the default one, else the
     /// linked Debian one. `None` when nothing has the library yet.
-    pub fn find() -> Option<WasmToolchain> {
+    pub fn find() -> Result<Option<WasmToolchain>> {
         let candidates = match std::env::var("KEYFLOW_WASM_TOOLCHAIN") {
             Ok(name) => vec![Some(name)],
             Err(_) => vec![None, Some(DEBIAN.to_owned())],
         };
-        candidates.into_iter().map(|name| WasmToolchain { name }).find(WasmToolchain::is_complete)
+        for name in candidates {
+            let toolchain = WasmToolchain { name };
+            if toolchain.is_complete()? {
+                return Ok(Some(toolchain));
+            }
+        }
+        Ok(None)
     }
 
     /// [`find`](Self::find), or what to do about it.
     pub fn found() -> Result<WasmToolchain> {
-        WasmToolchain::find().context("no toolchain can build wasm32 yet; run `cargo xtask setup target`")
+        WasmToolchain::find()?.context("no toolchain can build wasm32 yet; run `cargo xtask setup target`")
     }
 
-    fn rustc(&self) -> Run {
-        Run::new("rustc").envs(self.env())
-    }
-
-    fn is_complete(&self) -> bool {
-        let run = self.rustc().args(["--print", "target-libdir", "--target", WASM32]);
-        run.read().is_ok_and(|dir| has_std(Path::new(dir.trim())))
+    /// Whether this toolchain makes a module of an empty crate, which proves library and linker at once: a library
+    /// left behind by another version of the compiler is there, and useless.
+    fn is_complete(&self) -> Result<bool> {
+        let dir = std::env::temp_dir().join(format!("keyflow-probe-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        std::fs::write(dir.join("lib.rs"), "").with_context(|| format!("writing into {}", dir.display()))?;
+        let made = Run::new("rustc")
+            .envs(self.env())
+            .args(["--target", WASM32, "--crate-type", "cdylib", "lib.rs"])
+            .dir(&dir)
+            .read();
+        std::fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
+        Ok(made.is_ok())
     }
 
     /// Finds a toolchain, or makes one able: by rustup, and where rustup cannot reach its server, from Debian's
     /// packages.
     pub fn install() -> Result<WasmToolchain> {
-        if let Some(found) = WasmToolchain::find() {
+        if let Some(found) = WasmToolchain::find()? {
             println!(
                 "have        wasm32 standard library ({})",
                 found.name.as_deref().unwrap_or("default toolchain")
@@ -69,7 +81,7 @@ impl WasmToolchain {
         if wanted.as_deref() != Some(DEBIAN) && on_path("rustup").is_some() {
             let toolchain = WasmToolchain { name: wanted };
             let added = Run::new("rustup").args(["target", "add", WASM32]).envs(toolchain.env()).must();
-            if added.is_ok() && toolchain.is_complete() {
+            if added.is_ok() && toolchain.is_complete()? {
                 return Ok(toolchain);
             }
             println!("rustup could not add the target; trying Debian's packages");
@@ -78,13 +90,6 @@ impl WasmToolchain {
             "no wasm32 standard library: run `rustup target add wasm32-unknown-unknown` where rustup reaches its server",
         )
     }
-}
-
-/// Whether this folder holds a standard library.
-fn has_std(libdir: &Path) -> bool {
-    std::fs::read_dir(libdir).is_ok_and(|entries| {
-        entries.flatten().any(|entry| is_rlib_of("std", &entry.file_name().to_string_lossy()))
-    })
 }
 
 /// Whether `file` is called like the compiled library of `crate_name`: `libstd-0123abcd.rlib`.
@@ -111,22 +116,26 @@ fn debian() -> Result<WasmToolchain> {
     let lld = format!("/usr/lib/llvm-{llvm}/bin/lld");
     Run::new("ln").args(["-sfn", &lld]).args([linkers.join("rust-lld")]).with_root()?.must()?;
 
+    let (deps, libraries) = build_std()?;
     let libdir = sysroot.join(WASM32).join("lib");
-    if !has_std(&libdir) {
-        let libraries = build_std()?;
-        Run::new("mkdir").args(["-p"]).args([&libdir]).with_root()?.must()?;
-        Run::new("cp").args(&libraries).args([&libdir]).with_root()?.must()?;
-    }
+    // What an older compiler has left there would be in the way.
+    Run::new("rm").args(["-rf"]).args([&libdir]).with_root()?.must()?;
+    Run::new("mkdir").args(["-p"]).args([&libdir]).with_root()?.must()?;
+    Run::new("cp").args(&libraries).args([&libdir]).dir(deps).with_root()?.must()?;
     if on_path("rustup").is_some() {
         Run::new("rustup").args(["toolchain", "link", DEBIAN, "/usr"]).must()?;
     }
-    WasmToolchain::find().context("Debian's compiler still has no complete wasm32 library")
+    WasmToolchain::find()?.context("Debian's compiler still makes no wasm32 module")
 }
 
-/// Compiles the standard library for wasm32 in a scratch crate and gives the files that belong to it.
-fn build_std() -> Result<Vec<PathBuf>> {
+/// Compiles the standard library for wasm32 in a scratch crate; gives the folder and the names of its files.
+fn build_std() -> Result<(PathBuf, Vec<String>)> {
     const SCRATCH: &str = "stdscratch";
     let dir = tools_dir()?.join("wasm32-std");
+    // Whatever an older compiler has built there must not be taken along.
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
+    }
     std::fs::create_dir_all(dir.join("src"))?;
     let manifest = format!("[package]\nname = \"{SCRATCH}\"\nedition = \"2021\"\n\n[workspace]\n");
     std::fs::write(dir.join("Cargo.toml"), manifest)?;
@@ -146,19 +155,15 @@ fn build_std() -> Result<Vec<PathBuf>> {
     let deps = dir.join("target").join(WASM32).join("release/deps");
     let mut libraries = Vec::new();
     for entry in std::fs::read_dir(&deps).with_context(|| format!("reading {}", deps.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = entry?.file_name().to_string_lossy().into_owned();
         if name.ends_with(".rlib") && !is_rlib_of(SCRATCH, &name) {
-            libraries.push(path);
+            libraries.push(name);
         }
     }
-    if !libraries
-        .iter()
-        .any(|path| is_rlib_of("std", &path.file_name().unwrap_or_default().to_string_lossy()))
-    {
+    if !libraries.iter().any(|name| is_rlib_of("std", name)) {
         bail!("building the standard library left no libstd in {}", deps.display());
     }
-    Ok(libraries)
+    Ok((deps, libraries))
 }
 
 /// The value of a `key: value` line.
@@ -190,7 +195,6 @@ mod tests {
         assert!(is_rlib_of("std", "libstd-0123abcd.rlib"));
         assert!(!is_rlib_of("std", "libstd_detect-0123abcd.rlib"));
         assert!(!is_rlib_of("std", "libstd-0123abcd.rmeta"));
-        assert!(!has_std(Path::new("/nowhere")));
     }
 
     #[test]
