@@ -17,8 +17,10 @@ use crate::wasm;
 
 /// What the core's tests in a browser cannot do without.
 const FOR_BROWSER_TESTS: &[&str] = &["setup: wasm32 target", "setup: wasm tools", "setup: browsers"];
-/// The step that makes the package and the page, which others need.
-const BUILD: &str = "build: wasm, package, page";
+/// The step that makes the npm package, which others need.
+const PACKAGE: &str = "build: package";
+/// The step that makes the page, which the server needs.
+const PAGE: &str = "build: page";
 
 /// The quick loop. `Ok(false)` when a step failed.
 pub fn check() -> Result<bool> {
@@ -68,23 +70,24 @@ fn test_steps() -> Result<Vec<Step>> {
     let deny = Run::new("cargo-deny").args(["check", "bans", "licenses", "sources"]).env("PATH", &path);
     Ok(vec![
         format(),
-        // The server carries the page inside it, so the page comes before whatever compiles the server.
-        Step::check(BUILD, Ok(Run::new(&xtask).args(["web"]))).after(&[
+        Step::check(PACKAGE, Ok(Run::new(&xtask).args(["wasm"]))).after(&[
             "setup: wasm32 target",
             "setup: wasm tools",
             "setup: npm packages",
         ]),
+        // The server carries the page inside it, so the page comes before whatever compiles the server.
+        Step::check(PAGE, npm("www", "build")).after(&[PACKAGE]),
         clippy(),
         Step::check("clippy: wasm32", clippy_wasm()).after(&["setup: wasm32 target"]),
         Step::check("licences, sources, bans", Ok(deny)).after(&["setup: lints"]),
         Step::tests("tests: native", Ok(cargo_test(&[]))),
         Step::tests("tests: core in Chromium", wasm_pack(Browser::Chromium)).after(FOR_BROWSER_TESTS),
         Step::tests("tests: core in Firefox", wasm_pack(Browser::Firefox)).after(FOR_BROWSER_TESTS),
-        Step::check("types: package", npm("pkg-config", "typecheck")).after(&[BUILD]),
-        Step::tests("tests: package in Node.js", npm("pkg-config", "test")).after(&[BUILD]),
-        Step::check("types: page", npm("www", "typecheck")).after(&[BUILD]),
-        Step::tests("tests: page", npm("www", "test")).after(&[BUILD]),
-        Step::check("build: server", Ok(server_build())).after(&[BUILD]),
+        Step::check("types: package", npm("pkg-config", "typecheck")).after(&[PACKAGE]),
+        Step::tests("tests: package in Node.js", npm("pkg-config", "test")).after(&[PACKAGE]),
+        Step::check("types: page", npm("www", "typecheck")).after(&[PACKAGE]),
+        Step::tests("tests: page", npm("www", "test")).after(&[PACKAGE]),
+        Step::check("build: server", Ok(server_build())).after(&[PAGE]),
         Step::tests("tests: end to end", end_to_end()).after(&["setup: browsers", "build: server"]),
     ])
 }
@@ -131,7 +134,7 @@ fn wasm_pack(browser: Browser) -> Result<Run> {
         Browser::Firefox => (["--firefox", "--geckodriver"], &browsers.geckodriver),
     };
     args.extend(flag.map(str::to_owned));
-    args.extend([driver.display().to_string(), ".".to_owned(), "--".to_owned()]);
+    args.extend([driver.display().to_string(), ".".to_owned()]);
     args.extend(
         browser_test_files(&root().join("tests"))?.into_iter().flat_map(|name| ["--test".to_owned(), name]),
     );

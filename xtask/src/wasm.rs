@@ -25,7 +25,7 @@ pub fn build() -> Result<()> {
     shrink(&module)?;
     prove(&module)?;
     weigh(&module, &bound.join(format!("{name}.js")))?;
-    Run::new("node").args(["pkg-config/build.mjs"]).must()
+    Run::new("node").args(["pkg-config/build.mjs"]).args([bound]).must()
 }
 
 /// Builds the package, then the web page that uses it.
