@@ -16,6 +16,13 @@ impl FieldError {
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> FieldError {
         FieldError { field: field.into(), problem: problem.into() }
     }
+
+    /// The same error seen from one level further out: `t` within `events[3]` becomes `events[3].t`.
+    #[must_use]
+    pub fn within(mut self, outer: &str) -> FieldError {
+        self.field = if self.field.is_empty() { outer.to_owned() } else { format!("{outer}.{}", self.field) };
+        self
+    }
 }
 
 impl fmt::Display for FieldError {
@@ -81,6 +88,8 @@ pub enum TransportError {
         why: String,
         /// The server's own wish how long to wait, in ms.
         retry_after: Option<crate::stamp::Millis>,
+        /// The HTTP status, when a server did answer.
+        status: Option<u16>,
     },
     /// The token is missing, wrong or revoked. Nothing is parked and no attempt is counted.
     NotSignedIn,
@@ -92,6 +101,8 @@ pub enum TransportError {
         code: String,
         /// The server's explanation.
         why: String,
+        /// The HTTP status.
+        status: u16,
     },
 }
 
@@ -101,7 +112,7 @@ impl fmt::Display for TransportError {
             TransportError::Unreachable { why, .. } => write!(f, "no answer: {why}"),
             TransportError::NotSignedIn => f.write_str("this device is not signed in"),
             TransportError::TooLarge(why) => write!(f, "too large: {why}"),
-            TransportError::Refused { code, why } => write!(f, "refused ({code}): {why}"),
+            TransportError::Refused { code, why, .. } => write!(f, "refused ({code}): {why}"),
         }
     }
 }
@@ -119,14 +130,17 @@ pub enum Error {
     Store(StoreError),
     /// A server was needed and did not help.
     Transport(TransportError),
+    /// A sync round did not go through: its stable code, and why.
+    Server(String, String),
     /// The call makes no sense now, such as input to an ended session.
     State(&'static str, String),
 }
 
 impl Error {
     /// The stable code seen by JavaScript.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
+            Error::Server(code, _) => code,
             Error::Invalid(_) => "invalid",
             Error::NotFound(_) => "notFound",
             Error::Store(error) => error.code(),
@@ -146,7 +160,7 @@ impl fmt::Display for Error {
             Error::NotFound(what) => write!(f, "there is no {what}"),
             Error::Store(error) => error.fmt(f),
             Error::Transport(error) => error.fmt(f),
-            Error::State(_, why) => f.write_str(why),
+            Error::Server(_, why) | Error::State(_, why) => f.write_str(why),
         }
     }
 }

@@ -1,8 +1,39 @@
 //! KeyFlow sync: a typing result is saved on the device at once, queued, and synced when there is a network.
+//!
+//! The rooms of this crate; a room uses rooms below it, never above:
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`driver`] | the loop: the user's calls, the engine's effects |
+//! | [`engine`] | the state machine of sync: event in, effects out |
+//! | [`edit`], [`settle`] | every change of local data as a plan: the user's, and a sync round's |
+//! | [`plan`], [`queue`], [`cache`], [`schedule`] | what plans share; the outbox; what stays here; every number about time |
+//! | [`state`] | all local knowledge as one value, all change as one batch |
+//! | [`session`], [`metrics`], [`attempt`], [`event`], [`rate`], [`text`] | typing: from keys to the numbers of profile KF-1 |
+//! | [`merge`] | the one function that judges two versions; the server calls it too |
+//! | [`wire`], [`http`] | bodies that travel; requests and what answers mean |
+//! | [`seam`] | what the platform must give: store, transport, host |
+//! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
 
+pub mod attempt;
+pub mod cache;
+pub mod driver;
+pub mod edit;
+pub mod engine;
 pub mod error;
+pub mod event;
+pub mod http;
 pub mod merge;
+pub mod metrics;
 pub mod model;
+pub mod plan;
+pub mod queue;
+pub mod rate;
+pub mod schedule;
 pub mod seam;
+pub mod session;
+pub mod settle;
 pub mod stamp;
+pub mod state;
+pub mod text;
 pub mod wire;

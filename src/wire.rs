@@ -208,9 +208,10 @@ impl Record {
         wire
     }
 
-    /// Reads the flat JSON form of a record that has a version.
+    /// Reads the flat JSON form of a record that has a version. What it holds was checked when it was accepted, and is
+    /// taken as it is: a rule that became stricter since must not stop a device from reading.
     pub fn from_wire(kind: Kind, wire: Value) -> Result<Record, FieldError> {
-        let offer = Offer::parse(kind, wire)?;
+        let offer = parse(kind, wire, |_| Ok(()))?;
         if offer.plain { Err(FieldError::new("version", "is missing")) } else { Ok(offer.record) }
     }
 }
@@ -233,43 +234,51 @@ impl Offer {
     /// A client of the plain spec gives no `version`; it gets one made of `lastModified` and a hash of the content, so
     /// that the same content offered again is the same version.
     pub fn parse(kind: Kind, wire: Value) -> Result<Offer, FieldError> {
-        let Value::Object(mut fields) = wire else {
-            return Err(FieldError::new("record", "must be an object"));
-        };
-        let id = match fields.remove("id") {
-            Some(Value::String(id)) => id,
-            Some(_) => return Err(FieldError::new("id", "must be a text")),
-            None => return Err(FieldError::new("id", "is missing")),
-        };
-        check_id(&id)?;
-        let mut meta: Fields = Map::new();
-        for name in RESERVED {
-            if let Some(value) = fields.remove(name).filter(|value| !value.is_null()) {
-                meta.insert(name.to_owned(), value);
-            }
-        }
-        check_fields(kind, &mut fields)?;
-        let op = text(&meta, "op")?;
-        let resolves = texts(&meta, "resolves")?;
-        let deleted = match meta.get(DELETED) {
-            None => false,
-            Some(Value::Bool(deleted)) => *deleted,
-            Some(_) => return Err(FieldError::new(DELETED, "must be true or false")),
-        };
-        let given = stamp(&meta, "version")?;
-        let plain = given.is_none();
-        let version = match given {
-            Some(version) => version,
-            None => plain_version(&meta, &fields, deleted)?,
-        };
-        let base = stamp(&meta, "base")?;
-        let created = stamp(&meta, "created")?.unwrap_or(base.unwrap_or(version)).min(version);
-        let modified = modified(kind, meta.get("modified"), version)?;
-        let key = Key { kind, id };
-        let mut record = Record { key, version, base, created, deleted, modified, fields };
-        record.settle_deletion();
-        Ok(Offer { op, record, plain, resolves })
+        parse(kind, wire, |fields| check_fields(kind, fields))
     }
+}
+
+fn parse(
+    kind: Kind,
+    wire: Value,
+    check: impl Fn(&mut Fields) -> Result<(), FieldError>,
+) -> Result<Offer, FieldError> {
+    let Value::Object(mut fields) = wire else {
+        return Err(FieldError::new("record", "must be an object"));
+    };
+    let id = match fields.remove("id") {
+        Some(Value::String(id)) => id,
+        Some(_) => return Err(FieldError::new("id", "must be a text")),
+        None => return Err(FieldError::new("id", "is missing")),
+    };
+    check_id(&id)?;
+    let mut meta: Fields = Map::new();
+    for name in RESERVED {
+        if let Some(value) = fields.remove(name).filter(|value| !value.is_null()) {
+            meta.insert(name.to_owned(), value);
+        }
+    }
+    check(&mut fields)?;
+    let op = text(&meta, "op")?;
+    let resolves = texts(&meta, "resolves")?;
+    let deleted = match meta.get(DELETED) {
+        None => false,
+        Some(Value::Bool(deleted)) => *deleted,
+        Some(_) => return Err(FieldError::new(DELETED, "must be true or false")),
+    };
+    let given = stamp(&meta, "version")?;
+    let plain = given.is_none();
+    let version = match given {
+        Some(version) => version,
+        None => plain_version(&meta, &fields, deleted)?,
+    };
+    let base = stamp(&meta, "base")?;
+    let created = stamp(&meta, "created")?.unwrap_or(base.unwrap_or(version)).min(version);
+    let modified = modified(kind, meta.get("modified"), version)?;
+    let key = Key { kind, id };
+    let mut record = Record { key, version, base, created, deleted, modified, fields };
+    record.settle_deletion();
+    Ok(Offer { op, record, plain, resolves })
 }
 
 fn plain_version(meta: &Fields, fields: &Fields, deleted: bool) -> Result<Stamp, FieldError> {

@@ -1,0 +1,23 @@
+//! Which bodies stay on the device. Rules only.
+//!
+//! Promise kept here: a body goes only when the server has that very version, nothing of the record is pending or in
+//! conflict, and a hundred newer sessions are here. What a list shows of it stays for ever.
+
+use crate::model::{Key, Kind};
+use crate::state::State;
+
+/// The sessions whose bodies may go, so that the newest `keep` stay. Nothing goes without a server.
+pub fn surplus(state: &State, keep: usize) -> Vec<Key> {
+    if state.head.account.is_none() || state.head.signed_out {
+        return Vec::new();
+    }
+    let mut cached: Vec<_> =
+        state.index.iter().filter(|(key, entry)| key.kind == Kind::Session && entry.cached).collect();
+    if cached.len() <= keep {
+        return Vec::new();
+    }
+    cached.sort_by_key(|(key, entry)| (std::cmp::Reverse(entry.timestamp()), *key));
+    let contested = |key: &Key| state.conflicts.values().any(|conflict| conflict.key == *key);
+    let free = |key: &Key| state.ops_of(key).next().is_none() && !contested(key);
+    cached.into_iter().skip(keep).map(|(key, _)| key).filter(|key| free(key)).cloned().collect()
+}

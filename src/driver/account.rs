@@ -1,0 +1,144 @@
+//! The user's calls about the account: link codes, devices, tokens, sign-out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::round::read_as;
+use super::{Account, Driver, Event, Head, Intent, Progress, http};
+use crate::error::{Error, TransportError};
+use crate::model::Kind;
+use crate::seam::{HEAD, Host, Row, Store, Table, Transport};
+use crate::stamp::Millis;
+
+/// An invitation for another device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkCode {
+    /// 8 characters, one use.
+    pub code: String,
+    /// Epoch ms.
+    pub expires_at: Millis,
+}
+
+/// A device of the user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Device {
+    /// The server's name for it.
+    pub id: String,
+    /// The user's name for it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Epoch ms.
+    pub created_at: Millis,
+    /// Epoch ms.
+    #[serde(default)]
+    pub last_seen_at: Option<Millis>,
+    /// Whether it is this one.
+    #[serde(default)]
+    pub current: bool,
+}
+
+impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
+    fn need_server(&self) -> Result<(), Error> {
+        self.check_open()?;
+        match self.transport {
+            Some(_) => Ok(()),
+            None => Err(Error::State("localOnly", "this store was opened without a server".into())),
+        }
+    }
+
+    /// Registers this device unless it is known to the server.
+    async fn need_account(&self) -> Result<(), Error> {
+        self.need_server()?;
+        let known = |head: &Head| head.account.as_ref().is_some_and(|account| !account.user_id.is_empty());
+        if !known(&self.state.borrow().head) {
+            self.sync().await?;
+        }
+        Ok(())
+    }
+
+    /// A request whose refused token is remembered.
+    async fn ask_signed_in(&self, request: crate::seam::Request) -> Result<Value, Error> {
+        self.need_account().await?;
+        let answer = self.ask(request).await;
+        if answer == Err(TransportError::NotSignedIn) {
+            self.commit(Intent::Head(&|head| head.auth_required = true)).await?;
+            self.post(Event::Ready);
+        }
+        Ok(answer?)
+    }
+
+    /// A code that joins another device to this user.
+    pub async fn link_code(&self) -> Result<LinkCode, Error> {
+        Ok(read_as(self.ask_signed_in(http::post("/api/devices/link-codes", &json!({}))).await?)?)
+    }
+
+    /// Joins this device to the user who made `code`. All local records are kept and offered to that user.
+    pub async fn link(&self, code: &str) -> Result<(), Error> {
+        self.need_server()?;
+        // What is only in the old cloud comes along.
+        for key in self.keys(Kind::Session) {
+            self.bring(&key).await?;
+        }
+        let body = json!({ "code": code, "name": self.setup.device_name });
+        let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
+        self.commit(Intent::Round(&Progress::Join(account), 0)).await?;
+        self.post(Event::SyncNow);
+        Ok(())
+    }
+
+    /// The user's devices.
+    pub async fn devices(&self) -> Result<Vec<Device>, Error> {
+        let answer = self.ask_signed_in(http::get("/api/devices".into())).await?;
+        Ok(read_as(answer.get("devices").cloned().unwrap_or_default())?)
+    }
+
+    /// Shuts a device out: its next request is refused.
+    pub async fn revoke(&self, device: &str) -> Result<(), Error> {
+        let path = format!("/api/devices/{}", http::segment(device));
+        self.ask_signed_in(http::delete(path)).await.map(|_| ())
+    }
+
+    /// Uses another token from now on, and tries at once. Whose it is, the server says.
+    pub async fn set_token(&self, token: String) -> Result<(), Error> {
+        self.use_token(token).await?;
+        self.post(Event::SyncNow);
+        Ok(())
+    }
+
+    pub(super) async fn use_token(&self, token: String) -> Result<(), Error> {
+        let unknown = Account { user_id: String::new(), device_id: String::new(), token };
+        let take = |head: &mut Head| {
+            head.account = Some(unknown.clone());
+            (head.signed_out, head.auth_required, head.retry_at) = (false, false, None);
+        };
+        self.commit(Intent::Head(&take)).await.map(|_| ())
+    }
+
+    /// Forgets the token and keeps every record and edit for the next sign-in.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        let leave = |head: &mut Head| {
+            (head.account, head.signed_out, head.auth_required) = (None, true, false);
+            (head.retry_at, head.failures, head.last_error) = (None, 0, None);
+        };
+        self.commit(Intent::Head(&leave)).await?;
+        self.post(Event::Ready);
+        Ok(())
+    }
+
+    /// Forgets the token and everything stored here.
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.check_open()?;
+        let mut rows = Vec::new();
+        for table in Table::ALL {
+            let found = self.store.scan(table, "", super::END, u32::MAX).await?;
+            let keys =
+                found.into_iter().map(|(key, _)| key).filter(|key| table != Table::Meta || key != HEAD);
+            rows.extend(keys.map(|key| Row { table, key, value: None }));
+        }
+        self.commit(Intent::Wipe(&rows)).await?;
+        self.post(Event::Ready);
+        Ok(())
+    }
+}

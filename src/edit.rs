@@ -1,0 +1,408 @@
+//! The user's own edits as plans: save, update, remove, resolve, retry, discard. Each is durable before anyone is told.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::{Error, FieldError};
+use crate::merge::join;
+use crate::model::{Conflict, DELETED, Fields, Key, RESERVED, Record, Winner, check_fields, check_id};
+use crate::plan::Plan;
+use crate::queue::{OpStatus, Operation};
+use crate::seam::Durability;
+use crate::seam::Table;
+use crate::state::{Change, Entry, State};
+
+/// One edit asked for by the user.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Saves a record whole. Saving what is there already changes nothing.
+    Put {
+        /// Which record.
+        key: Key,
+        /// All its fields.
+        fields: Fields,
+        /// The checkpoint of the running session that this ends.
+        ends_draft: bool,
+    },
+    /// Lays fields over a record; `null` removes one.
+    Patch {
+        /// Which record.
+        key: Key,
+        /// The fields to set.
+        fields: Fields,
+    },
+    /// Brings a deleted record back, with a patch.
+    Restore {
+        /// Which record.
+        key: Key,
+        /// The fields to set.
+        fields: Fields,
+    },
+    /// Deletes a record: it becomes a tombstone. Deleting it again changes nothing.
+    Remove {
+        /// Which record.
+        key: Key,
+    },
+    /// Takes in a version from an export.
+    Import {
+        /// That version.
+        record: Record,
+    },
+    /// Takes in an open conflict from an export.
+    ImportConflict {
+        /// That conflict.
+        conflict: Box<Conflict>,
+    },
+    /// Settles a conflict.
+    Resolve {
+        /// Which conflict.
+        id: String,
+        /// Whose content becomes current.
+        choice: Choice,
+        /// For [`Choice::Merge`]: the side to take, field by field; without it the newer register wins.
+        fields: BTreeMap<String, Choice>,
+    },
+    /// Makes one parked operation, or all of them, pending again.
+    Retry {
+        /// Which operation.
+        op: Option<String>,
+    },
+    /// Gives up one operation for good, at the user's word.
+    Discard {
+        /// Which operation.
+        op: String,
+    },
+    /// Sets or drops the checkpoint of a running session.
+    Draft {
+        /// The session.
+        id: String,
+        /// Its checkpoint.
+        text: Option<String>,
+    },
+}
+
+/// The user's choice in a conflict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Choice {
+    /// The version that arrived later.
+    Local,
+    /// The version that was stored first.
+    Remote,
+    /// A mixture.
+    Merge,
+}
+
+impl Edit {
+    /// The bodies that the plan needs.
+    pub fn wants(&self, state: &State) -> Vec<(Table, String)> {
+        match self {
+            Edit::Put { key, .. }
+            | Edit::Patch { key, .. }
+            | Edit::Restore { key, .. }
+            | Edit::Remove { key } => state.bodies_of(key),
+            Edit::Import { record } => state.bodies_of(&record.key),
+            Edit::Resolve { id, .. } => {
+                state.conflicts.get(id).map_or_else(Vec::new, |conflict| state.bodies_of(&conflict.key))
+            }
+            Edit::Discard { op } => {
+                let key = state.queue.get(op).and_then(Operation::key);
+                key.map_or_else(Vec::new, |key| state.bodies_without(&key, op))
+            }
+            Edit::Retry { .. } | Edit::Draft { .. } | Edit::ImportConflict { .. } => Vec::new(),
+        }
+    }
+
+    /// Fills the plan. `false` when there is nothing to change.
+    pub fn plan(&self, plan: &mut Plan) -> Result<bool, Error> {
+        match self {
+            Edit::Put { key, fields, ends_draft } => {
+                let changed = put(plan, key, fields)?;
+                if *ends_draft {
+                    plan.batch.changes.push(Change::Draft(key.id.clone(), None));
+                }
+                Ok(changed || *ends_draft)
+            }
+            Edit::Patch { key, fields } => patch(plan, key, fields),
+            Edit::Restore { key, fields } => restore(plan, key, fields),
+            Edit::Remove { key } => remove(plan, key),
+            Edit::ImportConflict { conflict } => {
+                let Conflict { id, key, .. } = conflict.as_ref();
+                let known = plan.state.conflicts.contains_key(id) || !plan.state.index.contains_key(key);
+                if !known && conflict.resolved_by.is_none() {
+                    plan.batch.durability = Durability::Strict;
+                    plan.batch.changes.push(Change::Conflict(id.clone(), Some(conflict.as_ref().clone())));
+                    return Ok(true);
+                }
+                Ok(false)
+            }
+            Edit::Import { record } => import(plan, record),
+            Edit::Resolve { id, choice, fields } => resolve(plan, id, *choice, fields),
+            Edit::Retry { op } => retry(plan, op.as_deref()),
+            Edit::Discard { op } => discard(plan, op),
+            Edit::Draft { id, text } => {
+                plan.batch.durability = Durability::Relaxed;
+                plan.batch.changes.push(Change::Draft(id.clone(), text.clone()));
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// The patch that turns the fields of `from` into `to`.
+fn replacement(from: &Record, to: &Fields) -> Fields {
+    let gone =
+        from.fields.keys().filter(|name| !to.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    gone.chain(to.clone()).collect()
+}
+
+fn put(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
+    check_id(&key.id)?;
+    let mut fields = fields.clone();
+    check_fields(key.kind, &mut fields)?;
+    let current = plan.editable(key)?;
+    let next = match current {
+        None if plan.state.index.get(key).is_some_and(|entry| !entry.deleted) => {
+            return Err(Error::State(
+                "notCached",
+                format!("session {} is only in the cloud: fetch it first", key.id),
+            ));
+        }
+        None => {
+            let version = plan.stamp();
+            Record::new(key.clone(), version, fields)
+        }
+        Some(current) if !current.deleted && current.fields == fields => return Ok(false),
+        Some(current) => {
+            let version = plan.stamp();
+            current.edit(version, &replacement(&current, &fields), false)
+        }
+    };
+    plan.queue(next, Vec::new());
+    Ok(true)
+}
+
+fn existing(plan: &Plan, key: &Key) -> Result<Record, Error> {
+    let gone = || Error::NotFound(format!("{} {}", key.kind.name(), key.id));
+    plan.editable(key)?.filter(|record| !record.deleted).ok_or_else(gone)
+}
+
+fn patch(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
+    if let Some(name) = fields.keys().find(|name| RESERVED.contains(&name.as_str())) {
+        return Err(FieldError::new(name, "cannot be set by an update").into());
+    }
+    let settings = *key == Key::settings();
+    let current = match existing(plan, key) {
+        Err(Error::NotFound(_)) if settings => {
+            let mut fields: Fields =
+                fields.iter().filter(|(_, v)| !v.is_null()).map(|(n, v)| (n.clone(), v.clone())).collect();
+            check_fields(key.kind, &mut fields)?;
+            let version = plan.stamp();
+            plan.queue(Record::new(key.clone(), version, fields), Vec::new());
+            return Ok(true);
+        }
+        other => other?,
+    };
+    let mut next = current.edit(current.version, fields, false);
+    check_fields(key.kind, &mut next.fields)?;
+    if next.same_content(&current) {
+        return Ok(false);
+    }
+    let version = plan.stamp();
+    let canonical =
+        fields.iter().map(|(name, _)| (name.clone(), next.fields.get(name).cloned().unwrap_or(Value::Null)));
+    plan.queue(current.edit(version, &canonical.collect(), false), Vec::new());
+    Ok(true)
+}
+
+fn restore(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
+    let gone = || Error::NotFound(format!("{} {}", key.kind.name(), key.id));
+    let current = plan.editable(key)?.ok_or_else(gone)?;
+    if !current.deleted {
+        return if fields.is_empty() { Ok(false) } else { patch(plan, key, fields) };
+    }
+    let mut next = current.edit(current.version, fields, false);
+    check_fields(key.kind, &mut next.fields)?;
+    let version = plan.stamp();
+    plan.queue(current.edit(version, &replacement(&current, &next.fields), false), Vec::new());
+    Ok(true)
+}
+
+fn remove(plan: &mut Plan, key: &Key) -> Result<bool, Error> {
+    let gone = || Error::NotFound(format!("{} {}", key.kind.name(), key.id));
+    let current = plan.editable(key)?.ok_or_else(gone)?;
+    if current.deleted {
+        return Ok(false);
+    }
+    let version = plan.stamp();
+    plan.queue(current.edit(version, &Fields::new(), true), Vec::new());
+    Ok(true)
+}
+
+/// The version that a record came from is known by its stamp; any other difference is decided by the newer stamp, and
+/// the other side goes into the inbox.
+fn import(plan: &mut Plan, record: &Record) -> Result<bool, Error> {
+    check_id(&record.key.id)?;
+    let mut fields = record.fields.clone();
+    check_fields(record.key.kind, &mut fields)?;
+    let key = &record.key;
+    let Some(current) = plan.editable(key)? else {
+        if plan.state.index.contains_key(key) {
+            return Ok(false);
+        }
+        plan.batch.head.clock.observe(record.version);
+        plan.queue(Record { base: None, fields, ..record.clone() }, Vec::new());
+        return Ok(true);
+    };
+    if current.same_content(record)
+        || current.version == record.version
+        || current.base == Some(record.version)
+    {
+        return Ok(false);
+    }
+    let (winner, loser) = if record.version > current.version {
+        (Winner::Local, current.version)
+    } else {
+        (Winner::Remote, record.version)
+    };
+    let id = Conflict::id_of(key, loser);
+    if plan.state.conflicts.contains_key(&id) {
+        return Ok(false);
+    }
+    let conflict = Conflict {
+        id: id.clone(),
+        key: key.clone(),
+        local: record.clone(),
+        remote: current.clone(),
+        fields: crate::model::different_fields(record, &current),
+        winner,
+        strategy: plan.rules.strategy,
+        detected_at: plan.now.wall,
+        resolved_by: None,
+    };
+    plan.batch.durability = Durability::Strict;
+    plan.batch.changes.push(Change::Conflict(id, Some(conflict)));
+    if winner == Winner::Local {
+        let version = plan.stamp();
+        plan.queue(current.edit(version, &replacement(&current, &fields), record.deleted), Vec::new());
+    }
+    Ok(true)
+}
+
+fn resolve(
+    plan: &mut Plan,
+    id: &str,
+    choice: Choice,
+    sides: &BTreeMap<String, Choice>,
+) -> Result<bool, Error> {
+    let conflict =
+        plan.state.conflicts.get(id).ok_or_else(|| Error::NotFound(format!("open conflict {id}")))?.clone();
+    let chosen = match choice {
+        Choice::Local => conflict.local.clone(),
+        Choice::Remote => conflict.remote.clone(),
+        Choice::Merge => mixture(&conflict, sides)?,
+    };
+    let mut fields = chosen.fields.clone();
+    check_fields(conflict.key.kind, &mut fields)?;
+    let version = plan.stamp();
+    let next = match plan.editable(&conflict.key)? {
+        Some(current) => current.edit(version, &replacement(&current, &fields), chosen.deleted),
+        // The current version is only in the cloud: the newer side of the pair stands for it.
+        None => {
+            let current = if conflict.winner == Winner::Local { &conflict.local } else { &conflict.remote };
+            current.edit(version, &replacement(current, &fields), chosen.deleted)
+        }
+    };
+    plan.queue(next, vec![id.to_owned()]);
+    plan.batch.changes.push(Change::Conflict(id.to_owned(), None));
+    Ok(true)
+}
+
+fn mixture(conflict: &Conflict, sides: &BTreeMap<String, Choice>) -> Result<Record, Error> {
+    let mut mixed = join(&conflict.local, &conflict.remote);
+    for (name, side) in sides {
+        let from = match side {
+            Choice::Local => &conflict.local,
+            Choice::Remote => &conflict.remote,
+            Choice::Merge => return Err(FieldError::new(name, "must be local or remote").into()),
+        };
+        if name == DELETED {
+            mixed.deleted = from.deleted;
+        } else if RESERVED.contains(&name.as_str()) {
+            return Err(FieldError::new(name, "cannot be chosen by itself").into());
+        } else {
+            // A whole group follows the choice of any of its fields, so that two attempts never mix.
+            let register = Record::register(conflict.key.kind, name).to_owned();
+            let names: Vec<String> =
+                mixed.value(&register).iter().map(|(name, _)| (*name).to_owned()).collect();
+            for name in names {
+                mixed.fields.remove(&name);
+            }
+            for (name, value) in from.value(&register) {
+                mixed.fields.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+    Ok(mixed)
+}
+
+fn retry(plan: &mut Plan, id: Option<&str>) -> Result<bool, Error> {
+    let wanted = |op: &&Operation| op.parked() && id.is_none_or(|id| id == op.id);
+    let parked: Vec<Operation> = plan.state.queue.values().filter(wanted).cloned().collect();
+    match id {
+        Some(id) if !plan.state.queue.contains_key(id) => {
+            return Err(Error::NotFound(format!("operation {id}")));
+        }
+        _ => {}
+    }
+    plan.batch.durability = Durability::Strict;
+    plan.batch.head.retry_at = None;
+    for op in parked {
+        let fresh = Operation {
+            status: OpStatus::Pending,
+            attempts: 0,
+            failing_since: None,
+            error: None,
+            code: None,
+            ..op
+        };
+        plan.batch.changes.push(Change::Queue(fresh, None));
+    }
+    Ok(true)
+}
+
+fn discard(plan: &mut Plan, id: &str) -> Result<bool, Error> {
+    let op = plan.state.queue.get(id).ok_or_else(|| Error::NotFound(format!("operation {id}")))?.clone();
+    plan.batch.durability = Durability::Strict;
+    plan.batch.changes.push(Change::Dequeue(op.clone()));
+    plan.batch.changes.push(log_line(&op, plan.now.wall, "discarded", op.code.as_deref()));
+    if let Some(key) = op.key() {
+        let entry = plan.state.index.get(&key);
+        let newest = plan.state.ops_of(&key).rev().find(|other| other.id != id);
+        let pending = match newest {
+            Some(other) => plan.bodies.record(&key, &crate::state::op_body(other))?,
+            None => None,
+        };
+        let shadow = plan.bodies.record(&key, &key.to_string())?;
+        let (version, cached) = entry.map_or((None, false), |entry| (entry.version, entry.cached));
+        match crate::state::view(plan.state, &key, pending.as_ref(), shadow.as_ref(), plan.rules.strategy) {
+            Some((seen, _)) => {
+                plan.batch.changes.push(Change::Index(key, Some(Entry::of(&seen, version, cached))))
+            }
+            None if version.is_none() => plan.batch.changes.push(Change::Index(key, None)),
+            None => {}
+        }
+    }
+    Ok(true)
+}
+
+/// A line of the device's log about `op`, keyed so that the lines of one record lie together in order.
+pub fn log_line(op: &Operation, wall: crate::stamp::Millis, outcome: &str, detail: Option<&str>) -> Change {
+    let line = json!({
+        "at": wall, "op": op.id, "record": op.record, "version": op.version, "outcome": outcome,
+        "queuedAt": op.timestamp, "attempts": op.attempts, "detail": detail,
+    });
+    Change::Log(format!("{} {:013} {}", op.record, wall.max(0), op.id), line)
+}

@@ -1,0 +1,386 @@
+//! What a sync round changes on the device, as plans: beginning, sending, confirmations, pulled rows, failures.
+//!
+//! A round that slept while another tab ran one finds its number changed and changes nothing.
+
+use serde_json::Value;
+
+use crate::cache::surplus;
+use crate::edit::log_line;
+use crate::error::{Error, FieldError, TransportError};
+use crate::model::{Conflict, Key, Kind, Record};
+use crate::plan::Plan;
+use crate::queue::{OpStatus, OpType, Operation, expired};
+use crate::seam::{Durability, Table};
+use crate::stamp::{Millis, Stamp};
+use crate::state::{Change, Entry, LastError, State, op_body, view};
+use crate::wire::{Account, OpResult, Outcome, PullReply, PushReply};
+
+/// How far a stamp may run ahead of the server's clock before it is brought back, ms.
+pub const CLOCK_TOLERANCE_MS: Millis = 60_000;
+
+/// One change made by a sync round.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A round begins; its number is one more than the last one's.
+    Begin,
+    /// This store is a device of that user from now on. For another user than before, everything is offered again.
+    Join(Account),
+    /// These operations are about to be sent: their content is fixed from now on.
+    Sending(Vec<String>),
+    /// The server answered a push of these operations.
+    Pushed {
+        /// Operation ids and what was sent, in the order of the request.
+        sent: Vec<(String, Record)>,
+        /// The answer.
+        reply: Box<PushReply>,
+        /// When the request left, wall clock.
+        sent_at: Millis,
+    },
+    /// The server answered a pull.
+    Pulled {
+        /// The answer.
+        reply: Box<PullReply>,
+        /// When the request left, wall clock.
+        sent_at: Millis,
+    },
+    /// One operation can not go through as it is.
+    Park {
+        /// Which one.
+        op: String,
+        /// Stable code of the reason.
+        code: String,
+        /// The reason.
+        message: String,
+    },
+    /// The round failed and will be tried again.
+    Failed {
+        /// The operations that were in the request.
+        ops: Vec<String>,
+        /// Why.
+        error: LastError,
+        /// No attempt before then, wall clock.
+        retry_at: Millis,
+        /// Whether a server answered at all.
+        answered: bool,
+    },
+    /// The server refused the token.
+    AuthRequired,
+    /// The round went through.
+    Done,
+    /// A record fetched on demand is kept.
+    Cache(Record),
+}
+
+impl Progress {
+    /// The bodies that the plan needs.
+    pub fn wants(&self, state: &State) -> Vec<(Table, String)> {
+        let pending = |key: &Key| state.ops_of(key).next_back().map(|op| (Table::Body, op_body(op)));
+        match self {
+            Progress::Pushed { sent, .. } => {
+                sent.iter().filter_map(|(_, record)| pending(&record.key)).collect()
+            }
+            Progress::Pulled { reply, .. } if reply.resync => offerable(state),
+            Progress::Pulled { reply, .. } => rows(reply)
+                .filter_map(|(kind, wire)| key_of(kind, wire))
+                .filter_map(|key| pending(&key))
+                .collect(),
+            Progress::Join(account) if moves(state, account) => offerable(state),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Fills the plan of round `round`.
+    pub fn plan(&self, plan: &mut Plan, round: u64) -> Result<(), Error> {
+        if !matches!(self, Progress::Begin | Progress::Cache(_) | Progress::Join(_))
+            && plan.state.head.round != round
+        {
+            return Err(Error::State("fenced", "another tab runs a sync round".into()));
+        }
+        let wall = plan.now.wall;
+        let deadline = plan.rules.options.request_timeout_ms;
+        plan.batch.head.lease_until = wall.saturating_add(deadline);
+        match self {
+            Progress::Begin => plan.batch.head.round += 1,
+            Progress::Join(account) => join(plan, account)?,
+            Progress::Sending(ops) => {
+                for op in ops.iter().filter_map(|id| plan.state.queue.get(id)) {
+                    plan.batch.changes.push(Change::Queue(Operation { sent: true, ..op.clone() }, None));
+                }
+            }
+            Progress::Pushed { sent, reply, sent_at } => {
+                anchor(plan, reply.server_now, *sent_at);
+                pushed(plan, sent, reply)?;
+                evict(plan);
+            }
+            Progress::Pulled { reply, sent_at } => {
+                anchor(plan, reply.server_now, *sent_at);
+                pulled(plan, reply)?;
+                evict(plan);
+            }
+            Progress::Park { op, code, message } => park(plan, op, code, message),
+            Progress::Failed { ops, error, retry_at, answered } => {
+                failed(plan, ops, error, *retry_at, *answered)
+            }
+            Progress::AuthRequired => {
+                plan.batch.head.auth_required = true;
+                let message = "the server does not know this device's token".to_owned();
+                plan.batch.head.last_error =
+                    Some(LastError { code: "authRequired".into(), message, at: wall });
+                plan.batch.head.lease_until = 0;
+            }
+            Progress::Done => {
+                let head = &mut plan.batch.head;
+                (head.failures, head.retry_at, head.last_error) = (0, None, None);
+                (head.last_synced_at, head.lease_until) = (Some(wall), 0);
+            }
+            Progress::Cache(record) => {
+                let entry = plan.state.index.get(&record.key);
+                if entry.is_some_and(|entry| entry.version == Some(record.version)) {
+                    set_shadow(plan, record, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A reply that does not parse is as no reply.
+fn unreadable(error: FieldError) -> Error {
+    let why = format!("the reply cannot be read: {error}");
+    TransportError::Unreachable { why, retry_after: None, status: Some(200) }.into()
+}
+
+fn anchor(plan: &mut Plan, server_now: Option<Millis>, sent_at: Millis) {
+    if let Some(server) = server_now {
+        let middle = sent_at + plan.now.wall.saturating_sub(sent_at) / 2;
+        plan.batch.head.clock.anchor(server, middle, CLOCK_TOLERANCE_MS);
+    }
+}
+
+fn moves(state: &State, account: &Account) -> bool {
+    state.head.owner.as_ref().is_some_and(|owner| *owner != account.user_id)
+}
+
+/// Everything on this device that can be offered to a server that may not have it.
+fn offerable(state: &State) -> Vec<(Table, String)> {
+    let idle = |key: &Key, entry: &Entry| entry.cached && state.ops_of(key).next().is_none();
+    let keys = state.index.iter().filter(|(key, entry)| idle(key, entry));
+    keys.map(|(key, _)| (Table::Body, key.to_string())).collect()
+}
+
+fn join(plan: &mut Plan, account: &Account) -> Result<(), Error> {
+    plan.batch.durability = Durability::Strict;
+    if moves(plan.state, account) {
+        plan.batch.head.cursor = None;
+        offer_again(plan)?;
+    }
+    let head = &mut plan.batch.head;
+    head.account = Some(account.clone());
+    head.owner = Some(account.user_id.clone());
+    (head.signed_out, head.auth_required) = (false, false);
+    (head.failures, head.retry_at, head.last_error) = (0, None, None);
+    Ok(())
+}
+
+/// Queues every idle record as it is; a server that has it answers "duplicate".
+fn offer_again(plan: &mut Plan) -> Result<(), Error> {
+    plan.batch.durability = Durability::Strict;
+    for (_, body) in offerable(plan.state) {
+        let Some(key) = Key::parse(&body) else { continue };
+        let Some(record) = plan.bodies.record(&key, &body)? else { continue };
+        let op = Operation {
+            id: plan.op_id(),
+            kind: OpType::of(key.kind),
+            record: body,
+            version: record.version,
+            base: record.base,
+            timestamp: plan.now.wall,
+            attempts: 0,
+            status: OpStatus::Pending,
+            error: None,
+            code: None,
+            // An edit queues behind it, so that the version the server may lack still travels.
+            sent: true,
+            failing_since: None,
+            bytes: record.bytes(),
+            resolves: Vec::new(),
+        };
+        plan.batch.changes.push(Change::Queue(op, Some(record)));
+    }
+    Ok(())
+}
+
+fn pushed(plan: &mut Plan, sent: &[(String, Record)], reply: &PushReply) -> Result<(), Error> {
+    for (id, record) in sent {
+        let found = reply.results.iter().find(|result| result.op.as_deref() == Some(id));
+        // Gone from the queue: confirmed before, or discarded by the user meanwhile.
+        let (Some(result), Some(op)) = (found, plan.state.queue.get(id)) else { continue };
+        if result.outcome == Outcome::Rejected {
+            let code = result.code.as_deref().unwrap_or("rejected");
+            park(plan, id, code, result.error.as_deref().unwrap_or("the server rejected it"));
+            continue;
+        }
+        let current = match reply.merged.get(&record.key.id) {
+            Some(wire) => Record::from_wire(record.key.kind, wire.clone()).map_err(unreadable)?,
+            None => Record { version: result.version.unwrap_or(record.version), ..record.clone() },
+        };
+        confirm(plan, op, result, current)?;
+    }
+    for wire in &reply.conflicts {
+        take_conflict(plan, wire)?;
+    }
+    Ok(())
+}
+
+fn confirm(plan: &mut Plan, op: &Operation, result: &OpResult, current: Record) -> Result<(), Error> {
+    plan.batch.changes.push(Change::Dequeue(op.clone()));
+    let outcome = match result.outcome {
+        Outcome::Applied => "applied",
+        Outcome::Duplicate => "duplicate",
+        Outcome::Merged => "merged",
+        Outcome::Conflict => "conflict",
+        Outcome::Rejected => "rejected",
+    };
+    plan.batch.changes.push(log_line(op, plan.now.wall, outcome, None));
+    plan.batch.head.clock.observe(current.version);
+    // The server stored the version under another stamp: the next edit was made on top of that one.
+    let renamed = result.version.filter(|version| *version != op.version);
+    let next = plan.state.ops_of(&current.key).find(|other| other.id != op.id);
+    let mut rebased = None;
+    if let (Some(version), Some(next)) = (renamed, next)
+        && next.base == Some(op.version)
+        && let Some(body) = plan.bodies.record(&current.key, &op_body(next))?
+    {
+        let body = Record { base: Some(version), ..body };
+        let next = Operation { base: Some(version), ..next.clone() };
+        plan.batch.changes.push(Change::Queue(next, Some(body.clone())));
+        rebased = Some(body);
+    }
+    set_shadow(plan, &current, rebased)
+}
+
+/// Makes `record` the server's version of its record; what is seen follows. `pending` is the content of the newest
+/// operation when this plan changes it.
+fn set_shadow(plan: &mut Plan, record: &Record, pending: Option<Record>) -> Result<(), Error> {
+    let key = &record.key;
+    let pending = match (pending, plan.state.ops_of(key).next_back()) {
+        (Some(pending), _) => Some(pending),
+        (None, Some(op)) => plan.bodies.record(key, &op_body(op))?,
+        (None, None) => None,
+    };
+    // An operation that this plan confirms is not pending any more.
+    let confirmed = |op: &Operation| plan.batch.changes.contains(&Change::Dequeue(op.clone()));
+    let newest = plan.state.ops_of(key).next_back().filter(|op| !confirmed(op));
+    let pending = pending.filter(|_| newest.is_some());
+    let seen = view(plan.state, key, pending.as_ref(), Some(record), plan.rules.strategy);
+    let seen = seen.map_or_else(|| record.clone(), |(seen, _)| seen);
+    plan.batch.changes.push(Change::Shadow(key.clone(), Some(record.clone())));
+    plan.batch.changes.push(Change::Index(key.clone(), Some(Entry::of(&seen, Some(record.version), true))));
+    Ok(())
+}
+
+fn take_conflict(plan: &mut Plan, wire: &Value) -> Result<(), Error> {
+    // A plain pair without an id is only an echo of what the results say.
+    if wire.get("id").is_none() {
+        return Ok(());
+    }
+    let conflict = Conflict::from_wire(wire.clone()).map_err(unreadable)?;
+    let being_settled = plan.state.ops_of(&conflict.key).any(|op| op.resolves.contains(&conflict.id));
+    let id = conflict.id.clone();
+    if conflict.resolved_by.is_some() {
+        if plan.state.conflicts.contains_key(&id) {
+            plan.batch.changes.push(Change::Conflict(id, None));
+        }
+    } else if !being_settled {
+        plan.batch.changes.push(Change::Conflict(id, Some(conflict)));
+    }
+    Ok(())
+}
+
+fn rows(reply: &PullReply) -> impl Iterator<Item = (Kind, &Value)> {
+    let sessions = reply.sessions.iter().map(|wire| (Kind::Session, wire));
+    let counters = reply.progress.records.iter().map(|wire| (Kind::Progress, wire));
+    sessions.chain(counters).chain(reply.settings.iter().map(|wire| (Kind::Settings, wire)))
+}
+
+fn key_of(kind: Kind, wire: &Value) -> Option<Key> {
+    Some(Key { kind, id: wire.get("id")?.as_str()?.to_owned() })
+}
+
+fn pulled(plan: &mut Plan, reply: &PullReply) -> Result<(), Error> {
+    let mut top = Stamp::ZERO;
+    for (kind, wire) in rows(reply) {
+        let record = Record::from_wire(kind, wire.clone()).map_err(unreadable)?;
+        top = top.max(record.version);
+        let known =
+            plan.state.index.get(&record.key).is_some_and(|entry| entry.version == Some(record.version));
+        if !known {
+            set_shadow(plan, &record, None)?;
+        }
+    }
+    for wire in &reply.conflicts {
+        take_conflict(plan, wire)?;
+    }
+    plan.batch.head.clock.observe(top);
+    plan.batch.head.cursor = reply.cursor.clone().or_else(|| Some(reply.server_timestamp.to_string()));
+    if reply.resync {
+        offer_again(plan)?;
+    }
+    Ok(())
+}
+
+fn park(plan: &mut Plan, id: &str, code: &str, message: &str) {
+    if let Some(op) = plan.state.queue.get(id).cloned() {
+        plan.batch.changes.push(log_line(&op, plan.now.wall, "parked", Some(code)));
+        let parked = Operation {
+            status: OpStatus::Failed,
+            attempts: op.attempts + 1,
+            code: Some(code.to_owned()),
+            error: Some(message.to_owned()),
+            ..op
+        };
+        plan.batch.changes.push(Change::Queue(parked, None));
+    }
+}
+
+fn failed(plan: &mut Plan, ops: &[String], error: &LastError, retry_at: Millis, answered: bool) {
+    let head = &mut plan.batch.head;
+    head.failures += 1;
+    head.retry_at = Some(retry_at);
+    head.last_error = Some(error.clone());
+    head.lease_until = 0;
+    for id in ops {
+        let Some(op) = plan.state.queue.get(id).cloned() else { continue };
+        let failing_since =
+            if answered { op.failing_since.or(Some(plan.now.wall)) } else { op.failing_since };
+        let op =
+            Operation { attempts: op.attempts + 1, error: Some(error.message.clone()), failing_since, ..op };
+        if expired(&op, &plan.rules.options, plan.now.wall) {
+            plan.batch.changes.push(log_line(&op, plan.now.wall, "parked", Some("expired")));
+            let parked = Operation { status: OpStatus::Failed, code: Some("expired".into()), ..op };
+            plan.batch.changes.push(Change::Queue(parked, None));
+        } else {
+            plan.batch.changes.push(Change::Queue(op, None));
+        }
+    }
+}
+
+/// Bodies of old sessions go once the server has them; the entry stays.
+fn evict(plan: &mut Plan) {
+    let touched = |key: &Key| {
+        plan.batch.changes.iter().any(
+            |change| matches!(change, Change::Shadow(other, _) | Change::Index(other, _) if other == key),
+        )
+    };
+    let dropped: Vec<Key> = surplus(plan.state, plan.rules.options.cache_sessions)
+        .into_iter()
+        .filter(|key| !touched(key))
+        .collect();
+    for key in dropped {
+        if let Some(entry) = plan.state.index.get(&key) {
+            let entry = Entry { cached: false, ..entry.clone() };
+            plan.batch.changes.push(Change::Shadow(key.clone(), None));
+            plan.batch.changes.push(Change::Index(key, Some(entry)));
+        }
+    }
+}

@@ -1,0 +1,513 @@
+//! All local knowledge as one value, [`State`]; all change to it as one value, [`Batch`]. A batch is saved whole, or
+//! not at all, and only then applied.
+//!
+//! Three layers: the server's version of a record (its *shadow*), the edits that the server has not confirmed
+//! (*pending*), and the *view* computed from both. Bodies stay in the store; the state holds what lists and decisions need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::StoreError;
+use crate::merge::{Verdict, decide};
+use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
+use crate::queue::{Operation, Queue};
+use crate::seam::{Durability, HEAD, Row, Table, Write};
+use crate::stamp::{HybridClock, Millis, Replica, Stamp};
+use crate::wire::Account;
+
+/// The format of the rows. A store with a greater one is left untouched.
+pub const FORMAT: u32 = 1;
+/// Commits whose changed rows the head remembers, so that another tab reads only those.
+const REMEMBERED: usize = 24;
+/// A commit that touched more rows than this makes other tabs read everything.
+const REMEMBERED_ROWS: usize = 24;
+
+/// The small facts of a store; the one row that every commit compares and replaces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Counts commits.
+    pub generation: u64,
+    /// The hybrid logical clock of this store.
+    pub clock: HybridClock,
+    /// Who this store is at the server.
+    #[serde(default)]
+    pub account: Option<Account>,
+    /// The user whose server versions this store holds; outlives a sign-out.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// The user signed out: nothing registers by itself.
+    #[serde(default)]
+    pub signed_out: bool,
+    /// The server refused the token.
+    #[serde(default)]
+    pub auth_required: bool,
+    /// Where the next pull goes on.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Counts sync rounds; a round that slept finds it changed and stops.
+    #[serde(default)]
+    pub round: u64,
+    /// Until when the running round promises to be done or to have said so again; wall clock.
+    #[serde(default)]
+    pub lease_until: Millis,
+    /// Failed rounds since the last good one.
+    #[serde(default)]
+    pub failures: u32,
+    /// No attempt before this time (wall clock), also after a restart.
+    #[serde(default)]
+    pub retry_at: Option<Millis>,
+    /// End of the last complete round, wall clock.
+    #[serde(default)]
+    pub last_synced_at: Option<Millis>,
+    /// The last failure, until a round succeeds.
+    #[serde(default)]
+    pub last_error: Option<LastError>,
+    /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
+    #[serde(default)]
+    pub recent: Vec<(u64, Option<Vec<String>>)>,
+}
+
+/// Why the last attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// Stable code.
+    pub code: String,
+    /// Explanation.
+    pub message: String,
+    /// When, wall clock.
+    pub at: Millis,
+}
+
+impl Head {
+    /// The head of a new store.
+    pub fn new(replica: Replica) -> Head {
+        Head {
+            format: FORMAT,
+            generation: 0,
+            clock: HybridClock::new(replica),
+            account: None,
+            owner: None,
+            signed_out: false,
+            auth_required: false,
+            cursor: None,
+            round: 0,
+            lease_until: 0,
+            failures: 0,
+            retry_at: None,
+            last_synced_at: None,
+            last_error: None,
+            recent: Vec::new(),
+        }
+    }
+}
+
+/// What a list shows of a record: one small row, kept for every record for ever.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The server's version; `None` while the server has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Stamp>,
+    /// Whether the body of that version is on this device.
+    #[serde(default)]
+    pub cached: bool,
+    /// The view is a tombstone.
+    #[serde(default)]
+    pub deleted: bool,
+    /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`.
+    pub summary: BTreeMap<String, Value>,
+}
+
+const SUMMARY_FIELDS: [&str; 6] = ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note"];
+const SUMMARY_DATA: [&str; 6] = ["durationMs", "mode", "valid", "flags", "language", "tzOffsetMin"];
+/// A longer text (a note) is cut in the summary; the record has it whole.
+const SUMMARY_TEXT: usize = 80;
+
+impl Entry {
+    /// The entry of a record whose view is `view`.
+    pub fn of(view: &Record, version: Option<Stamp>, cached: bool) -> Entry {
+        let data = view.fields.get("data").and_then(Value::as_object);
+        let top = SUMMARY_FIELDS.iter().filter_map(|name| Some((*name, view.fields.get(*name)?)));
+        let inner = SUMMARY_DATA.iter().filter_map(|name| Some((*name, data?.get(*name)?)));
+        let short = |value: &Value| match value {
+            Value::String(text) => Value::from(text.chars().take(SUMMARY_TEXT).collect::<String>()),
+            other => other.clone(),
+        };
+        let mut summary: BTreeMap<String, Value> =
+            top.chain(inner).map(|(name, value)| (name.to_owned(), short(value))).collect();
+        summary.insert("lastModified".into(), view.version.ms.into());
+        Entry { version, cached, deleted: view.deleted, summary }
+    }
+
+    /// Start of the session, epoch ms; 0 for other records.
+    pub fn timestamp(&self) -> Millis {
+        self.summary.get("timestamp").and_then(Value::as_i64).unwrap_or(0)
+    }
+}
+
+/// One change of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Sets the entry of a record; `None` forgets a record that the server never had.
+    Index(Key, Option<Entry>),
+    /// Sets or drops the server's version of a record.
+    Shadow(Key, Option<Record>),
+    /// Sets an operation and the content it sends.
+    Queue(Operation, Option<Record>),
+    /// Confirms or discards an operation: it and its content go.
+    Dequeue(Operation),
+    /// Sets or drops an entry of the inbox.
+    Conflict(String, Option<Conflict>),
+    /// Writes a line of the device's log.
+    Log(String, Value),
+    /// Sets or drops the checkpoint of a running session.
+    Draft(String, Option<String>),
+    /// Writes a row as it is: repair and wiping.
+    Raw(Row),
+}
+
+/// A set of changes and the head that goes with them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The new head; [`State::write`] counts its generation up and fills in what was touched.
+    pub head: Head,
+    /// The changes, each row at most once.
+    pub changes: Vec<Change>,
+    /// How durable it must be before anyone is told.
+    pub durability: Durability,
+}
+
+/// What this device knows. See the module's first lines.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// The small facts.
+    pub head: Head,
+    /// The exact text of the head in the store.
+    head_text: Option<String>,
+    /// Every record ever seen, tombstones included.
+    pub index: BTreeMap<Key, Entry>,
+    /// Unconfirmed operations.
+    pub queue: Queue,
+    /// Ids of the unconfirmed operations per record, oldest first.
+    pending: BTreeMap<Key, Vec<String>>,
+    /// Unsettled conflicts.
+    pub conflicts: BTreeMap<String, Conflict>,
+}
+
+/// The key in [`Table::Body`] of what `op` sends: `op/id/kind/record id`, enough to find the operation by.
+pub fn op_body(op: &Operation) -> String {
+    format!("op/{}/{}", op.id, op.record)
+}
+
+impl State {
+    /// The state of a store that holds nothing.
+    pub fn empty(replica: Replica) -> State {
+        State {
+            head: Head::new(replica),
+            head_text: None,
+            index: BTreeMap::new(),
+            queue: Queue::new(),
+            pending: BTreeMap::new(),
+            conflicts: BTreeMap::new(),
+        }
+    }
+
+    /// Reads what [`crate::seam::Store::load`] brought. Rows that cannot be read come back beside the state, to be set
+    /// aside; `replica` names the store when it has no readable head.
+    pub fn from_rows(rows: Vec<Row>, replica: Replica) -> Result<(State, Vec<Row>), StoreError> {
+        let mut state = State::empty(replica);
+        let mut damaged = Vec::new();
+        for row in rows {
+            if !state.take_row(&row)? {
+                damaged.push(row);
+            }
+        }
+        Ok((state, damaged))
+    }
+
+    /// Takes one stored row in; `false` when it cannot be read.
+    fn take_row(&mut self, row: &Row) -> Result<bool, StoreError> {
+        let value = row.value.as_deref();
+        Ok(match row.table {
+            Table::Meta if row.key == HEAD => self.take_head(value)?,
+            Table::Index => {
+                let parsed = value.map(serde_json::from_str::<Entry>).transpose();
+                match (Key::parse(&row.key), parsed) {
+                    (Some(key), Ok(Some(entry))) => {
+                        self.index.insert(key, entry);
+                        true
+                    }
+                    (Some(key), Ok(None)) => {
+                        self.index.remove(&key);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            Table::Op => match value.map(serde_json::from_str::<Operation>).transpose() {
+                Ok(Some(op)) if op.key().is_some() && op.id == row.key => {
+                    self.enqueue(op);
+                    true
+                }
+                Ok(None) => {
+                    self.dequeue(&row.key);
+                    true
+                }
+                _ => false,
+            },
+            Table::Conflict => {
+                let parsed = value.map(serde_json::from_str::<Value>).transpose().ok();
+                match parsed.map(|wire| wire.map(Conflict::from_wire).transpose()) {
+                    Some(Ok(conflict)) => {
+                        self.set_conflict(&row.key, conflict);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            _ => true,
+        })
+    }
+
+    fn take_head(&mut self, value: Option<&str>) -> Result<bool, StoreError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let Some(text) = value else { return Ok(true) };
+        self.head_text = Some(text.to_owned());
+        match serde_json::from_str::<Format>(text) {
+            Ok(Format { format }) if format > FORMAT => return Err(StoreError::Newer(format)),
+            _ => {}
+        }
+        match serde_json::from_str(text) {
+            Ok(head) => self.head = head,
+            Err(_) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The keys of the rows to read after another tab committed `head`, or `None` when everything is to be read.
+    pub fn missed(&self, head_text: Option<&str>) -> Option<Vec<(Table, String)>> {
+        let head: Head = serde_json::from_str(head_text?).ok()?;
+        let mine = self.head.generation;
+        let covered = head.recent.first().is_some_and(|(first, _)| *first <= mine + 1);
+        if head.format != FORMAT || !covered || head.clock.replica != self.head.clock.replica {
+            return None;
+        }
+        let mut rows = BTreeSet::from([(Table::Meta, HEAD.to_owned())]);
+        for (_, touched) in head.recent.iter().filter(|(generation, _)| *generation > mine) {
+            for row in touched.as_ref()? {
+                let (table, key) = row.split_once('/')?;
+                rows.insert((Table::from_name(table)?, key.to_owned()));
+            }
+        }
+        Some(rows.into_iter().collect())
+    }
+
+    /// Takes in rows that another tab wrote. `false` when one of them cannot be read.
+    pub fn take_rows(&mut self, rows: &[Row]) -> Result<bool, StoreError> {
+        let mut readable = true;
+        for row in rows {
+            readable &= self.take_row(row)?;
+        }
+        Ok(readable)
+    }
+
+    /// Turns a batch into rows and completes its head. The batch is to be applied when the write has succeeded.
+    pub fn write(&self, batch: &mut Batch) -> Write {
+        // Of two changes to one row the later counts.
+        let mut by_key: BTreeMap<(Table, String), Row> = BTreeMap::new();
+        for row in batch.changes.iter().flat_map(rows_of) {
+            by_key.insert((row.table, row.key.clone()), row);
+        }
+        let mut rows: Vec<Row> = by_key.into_values().collect();
+        let loaded = |row: &&Row| Table::LOADED.contains(&row.table);
+        let touched: Vec<String> =
+            rows.iter().filter(loaded).map(|row| format!("{}/{}", row.table.name(), row.key)).collect();
+        let head = &mut batch.head;
+        head.generation = self.head.generation + 1;
+        head.recent.push((head.generation, (touched.len() <= REMEMBERED_ROWS).then_some(touched)));
+        let surplus = head.recent.len().saturating_sub(REMEMBERED);
+        head.recent.drain(..surplus);
+        let text = serde_json::to_string(head).unwrap_or_default();
+        rows.push(Row { table: Table::Meta, key: HEAD.into(), value: Some(text) });
+        Write { expects: self.head_text.clone(), rows, durability: batch.durability }
+    }
+
+    /// Takes a batch in that `write` has made durable.
+    pub fn apply(&mut self, batch: Batch, write: &Write) {
+        self.head_text =
+            write.rows.iter().rev().find(|row| row.key == HEAD).and_then(|row| row.value.clone());
+        self.head = batch.head;
+        for change in batch.changes {
+            match change {
+                Change::Index(key, Some(entry)) => {
+                    self.index.insert(key, entry);
+                }
+                Change::Index(key, None) => {
+                    self.index.remove(&key);
+                }
+                Change::Queue(op, _) => self.enqueue(op),
+                Change::Dequeue(op) => self.dequeue(&op.id),
+                Change::Conflict(id, conflict) => self.set_conflict(&id, conflict),
+                // A repair that writes what was unreadable is read back by opening anew.
+                Change::Shadow(..) | Change::Log(..) | Change::Draft(..) | Change::Raw(_) => {}
+            }
+        }
+    }
+
+    fn enqueue(&mut self, op: Operation) {
+        if let Some(key) = op.key() {
+            let ids = self.pending.entry(key).or_default();
+            if let Err(at) = ids.binary_search(&op.id) {
+                ids.insert(at, op.id.clone());
+            }
+            self.queue.insert(op.id.clone(), op);
+        }
+    }
+
+    fn dequeue(&mut self, id: &str) {
+        let Some(key) = self.queue.remove(id).and_then(|op| op.key()) else { return };
+        if let Some(ids) = self.pending.get_mut(&key) {
+            ids.retain(|other| other != id);
+            if ids.is_empty() {
+                self.pending.remove(&key);
+            }
+        }
+    }
+
+    fn set_conflict(&mut self, id: &str, conflict: Option<Conflict>) {
+        match conflict {
+            Some(conflict) => self.conflicts.insert(id.to_owned(), conflict),
+            None => self.conflicts.remove(id),
+        };
+    }
+
+    /// The unconfirmed operations of a record, oldest first.
+    pub fn ops_of(&self, key: &Key) -> impl DoubleEndedIterator<Item = &Operation> {
+        self.pending.get(key).into_iter().flatten().filter_map(|id| self.queue.get(id))
+    }
+
+    /// Whether `record`, the content of the newest operation of `key`, was made on top of `version`, directly or
+    /// through the operations before it.
+    fn descends(&self, key: &Key, record: &Record, version: Stamp) -> bool {
+        let mut base = record.base;
+        for op in self.ops_of(key).rev().skip(1) {
+            if base == Some(version) || base != Some(op.version) {
+                break;
+            }
+            base = op.base;
+        }
+        base == Some(version)
+    }
+
+    /// The rows of [`Table::Body`] from which [`view`] computes the record.
+    pub fn bodies_of(&self, key: &Key) -> Vec<(Table, String)> {
+        let newest = self.ops_of(key).next_back().map(|op| (Table::Body, op_body(op)));
+        let shadow =
+            self.index.get(key).is_some_and(|entry| entry.cached).then(|| (Table::Body, key.to_string()));
+        newest.into_iter().chain(shadow).collect()
+    }
+
+    /// The bodies of what is left of a record when operation `op` goes.
+    pub fn bodies_without(&self, key: &Key, op: &str) -> Vec<(Table, String)> {
+        let newest = self.ops_of(key).rev().find(|other| other.id != op).map(|op| (Table::Body, op_body(op)));
+        let shadow =
+            self.index.get(key).is_some_and(|entry| entry.cached).then(|| (Table::Body, key.to_string()));
+        newest.into_iter().chain(shadow).collect()
+    }
+
+    /// Sessions that are not deleted, newest first.
+    pub fn sessions(&self) -> Vec<(&Key, &Entry)> {
+        let mut sessions: Vec<_> =
+            self.index.iter().filter(|(key, entry)| key.kind == Kind::Session && !entry.deleted).collect();
+        sessions.sort_by(|(key, entry), (other_key, other)| {
+            (other.timestamp(), other_key).cmp(&(entry.timestamp(), key))
+        });
+        sessions
+    }
+}
+
+/// Which layer a view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layer {
+    /// The newest pending edit.
+    Pending,
+    /// The server's version.
+    Shadow,
+    /// A mixture by field, as the server will make it.
+    Mixed,
+}
+
+/// What the user sees of a record, from the content of its newest operation and the server's version.
+///
+/// The pending edit is seen, unless the server's version is concurrent and wins by `strategy`.
+pub fn view(
+    state: &State,
+    key: &Key,
+    pending: Option<&Record>,
+    shadow: Option<&Record>,
+    strategy: Strategy,
+) -> Option<(Record, Layer)> {
+    let (pending, shadow) = match (pending, shadow) {
+        (Some(pending), Some(shadow)) if !state.descends(key, pending, shadow.version) => (pending, shadow),
+        (Some(pending), _) => return Some((pending.clone(), Layer::Pending)),
+        (None, shadow) => return shadow.map(|shadow| (shadow.clone(), Layer::Shadow)),
+    };
+    match decide(pending, shadow, None, strategy) {
+        Verdict::Same | Verdict::FastForward => Some((pending.clone(), Layer::Pending)),
+        Verdict::Concurrent { current, winner, .. } => {
+            let layer = match winner {
+                Winner::Local => Layer::Pending,
+                Winner::Remote => Layer::Shadow,
+                Winner::Merged => Layer::Mixed,
+            };
+            Some((current, layer))
+        }
+    }
+}
+
+/// The text of a record in the store.
+pub fn to_text(record: &Record) -> String {
+    serde_json::to_string(&record.to_wire()).unwrap_or_default()
+}
+
+/// Reads the text of a record.
+pub fn from_text(kind: Kind, text: &str) -> Result<Record, StoreError> {
+    let damaged = |why: String| StoreError::Damaged(format!("a {} cannot be read: {why}", kind.name()));
+    let wire = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    Record::from_wire(kind, wire).map_err(|error| damaged(error.to_string()))
+}
+
+fn json(value: &impl Serialize) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
+fn rows_of(change: &Change) -> Vec<Row> {
+    let row = |table, key: String, value| Row { table, key, value };
+    match change {
+        Change::Index(key, entry) => vec![row(Table::Index, key.to_string(), entry.as_ref().and_then(json))],
+        Change::Shadow(key, record) => vec![row(Table::Body, key.to_string(), record.as_ref().map(to_text))],
+        Change::Queue(op, body) => {
+            let body = body.as_ref().map(|body| row(Table::Body, op_body(op), Some(to_text(body))));
+            body.into_iter().chain([row(Table::Op, op.id.clone(), json(op))]).collect()
+        }
+        Change::Dequeue(op) => vec![row(Table::Op, op.id.clone(), None), row(Table::Body, op_body(op), None)],
+        Change::Conflict(id, conflict) => {
+            vec![row(
+                Table::Conflict,
+                id.clone(),
+                conflict.as_ref().map(|conflict| conflict.to_wire().to_string()),
+            )]
+        }
+        Change::Log(key, line) => vec![row(Table::Log, key.clone(), json(line))],
+        Change::Draft(id, text) => vec![row(Table::Draft, id.clone(), text.clone())],
+        Change::Raw(raw) => vec![raw.clone()],
+    }
+}

@@ -1,0 +1,169 @@
+//! The browsers the tests run in, their drivers, and how they are told to stay headless.
+//!
+//! Looks only at PATH and at CHROME, CHROMEDRIVER, FIREFOX and GECKODRIVER; never downloads a browser of its own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::packages::apt_install;
+use crate::shell::on_path;
+use crate::tools::{Tool, path_with_tools};
+
+/// A program that may go by several names, and the Debian package that has it.
+struct Program {
+    variable: &'static str,
+    names: &'static [&'static str],
+    package: &'static str,
+}
+
+const CHROME: Program =
+    Program { variable: "CHROME", names: &["chromium", "google-chrome", "chrome"], package: "chromium" };
+const CHROMEDRIVER: Program =
+    Program { variable: "CHROMEDRIVER", names: &["chromedriver"], package: "chromium-driver" };
+const FIREFOX: Program =
+    Program { variable: "FIREFOX", names: &["firefox-esr", "firefox"], package: "firefox-esr" };
+
+/// Flags for Chromium: no window, no sandbox (it refuses to start for the administrator otherwise), and nothing that
+/// talks to the network by itself.
+const CHROME_FLAGS: [&str; 8] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+impl Program {
+    fn find(&self) -> Option<PathBuf> {
+        self.chosen(std::env::var_os(self.variable).map(PathBuf::from), on_path)
+    }
+
+    /// The program the user named, which must be there, otherwise the first of its names that `look` finds.
+    fn chosen(&self, named: Option<PathBuf>, look: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+        match named {
+            Some(path) => path.is_file().then_some(path),
+            None => self.names.iter().find_map(|name| look(name)),
+        }
+    }
+}
+
+/// Both browsers with their drivers.
+#[derive(Clone, Debug)]
+pub struct Browsers {
+    /// Chromium or Chrome.
+    pub chrome: PathBuf,
+    /// Its driver.
+    pub chromedriver: PathBuf,
+    /// Firefox.
+    pub firefox: PathBuf,
+    /// Its driver.
+    pub geckodriver: PathBuf,
+}
+
+impl Browsers {
+    /// Finds all four programs; fails with the names of those that are missing.
+    pub fn found() -> Result<Browsers> {
+        let find = |program: &Program| {
+            program.find().with_context(|| {
+                format!(
+                    "{} is missing: put it on PATH, or its path into {}",
+                    program.names[0], program.variable
+                )
+            })
+        };
+        let geckodriver = match std::env::var_os("GECKODRIVER") {
+            Some(path) => PathBuf::from(path),
+            None => which::which_in("geckodriver", Some(path_with_tools()?), ".")
+                .context("geckodriver is missing: run `cargo xtask setup browsers`")?,
+        };
+        Ok(Browsers {
+            chrome: find(&CHROME)?,
+            chromedriver: find(&CHROMEDRIVER)?,
+            firefox: find(&FIREFOX)?,
+            geckodriver,
+        })
+    }
+
+    /// Installs what is missing: browsers from the system's archive, Firefox's driver from source.
+    pub fn install() -> Result<()> {
+        let missing: Vec<&Program> = [&CHROME, &CHROMEDRIVER, &FIREFOX]
+            .into_iter()
+            .filter(|program| program.find().is_none())
+            .collect();
+        if missing.is_empty() {
+            println!("have        chromium, chromedriver, firefox");
+        } else if on_path("apt-get").is_some() {
+            apt_install(&missing.iter().map(|program| program.package).collect::<Vec<_>>())?;
+        } else {
+            let wishes: Vec<String> = missing
+                .iter()
+                .map(|program| {
+                    format!("{} (or its path in {})", program.names.join(" or "), program.variable)
+                })
+                .collect();
+            bail!("these programs must be on PATH: {}", wishes.join(", "));
+        }
+        if std::env::var_os("GECKODRIVER").is_none() {
+            Tool::geckodriver().install()?;
+        }
+        Browsers::found().map(drop)
+    }
+
+    /// The programs under the names that tests written in JavaScript read.
+    pub fn env(&self) -> [(&'static str, &Path); 4] {
+        [
+            ("CHROME", &self.chrome),
+            ("CHROMEDRIVER", &self.chromedriver),
+            ("FIREFOX", &self.firefox),
+            ("GECKODRIVER", &self.geckodriver),
+        ]
+    }
+
+    /// What the test runner asks of the drivers: these programs, headless.
+    pub fn capabilities(&self) -> Value {
+        json!({
+            "goog:chromeOptions": { "binary": self.chrome, "args": CHROME_FLAGS },
+            "moz:firefoxOptions": { "binary": self.firefox, "args": ["-headless"] },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_the_user_names_is_never_replaced_by_another() {
+        let look = |name: &str| Some(PathBuf::from(name));
+        assert_eq!(CHROME.chosen(Some("/nowhere/chrome".into()), look), None);
+        let here = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert_eq!(CHROME.chosen(Some(here.clone()), look), Some(here));
+    }
+
+    #[test]
+    fn the_first_name_that_is_there_is_taken() {
+        let look = |name: &str| (name == "firefox").then(|| PathBuf::from("/bin/firefox"));
+        assert_eq!(FIREFOX.chosen(None, look), Some(PathBuf::from("/bin/firefox")));
+        assert_eq!(CHROME.chosen(None, look), None);
+    }
+
+    #[test]
+    fn both_browsers_are_asked_to_stay_headless() {
+        let path = PathBuf::from("/bin/x");
+        let browsers = Browsers {
+            chrome: path.clone(),
+            chromedriver: path.clone(),
+            firefox: path.clone(),
+            geckodriver: path,
+        };
+        let asked = browsers.capabilities();
+        assert_eq!(asked["goog:chromeOptions"]["args"][0], "--headless");
+        assert_eq!(asked["moz:firefoxOptions"]["args"][0], "-headless");
+        assert_eq!(asked["goog:chromeOptions"]["binary"], "/bin/x");
+    }
+}
