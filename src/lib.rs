@@ -3,6 +3,7 @@
 pub mod error;
 pub mod merge;
 pub mod model;
+pub mod platform;
 pub mod seam;
 pub mod stamp;
 pub mod wire;
