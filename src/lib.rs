@@ -12,6 +12,7 @@
 //! | [`session`], [`metrics`], [`attempt`], [`event`], [`rate`], [`text`] | typing: from keys to the numbers of profile KF-1 |
 //! | [`merge`] | the one function that judges two versions; the server calls it too |
 //! | [`wire`], [`http`] | bodies that travel; requests and what answers mean |
+//! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
 //! | [`seam`] | what the platform must give: store, transport, host |
 //! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
 
@@ -27,6 +28,7 @@ pub mod merge;
 pub mod metrics;
 pub mod model;
 pub mod plan;
+pub mod platform;
 pub mod queue;
 pub mod rate;
 pub mod schedule;
