@@ -11,12 +11,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use futures_util::future::join;
-use js_sys::{Date, Promise};
+use js_sys::{Array, Date, Promise};
 use keyflow_sync::error::StoreError;
 use keyflow_sync::platform::idb::{IdbStore, VERSION};
 use keyflow_sync::platform::memory::MemoryStore;
 use keyflow_sync::seam::{Durability, HEAD, Row, Store, Table, Write};
-use tab::{Tab, patched, script};
+use tab::{Tab, awaited, patched, script};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -446,4 +446,49 @@ async fn a_platform_without_indexeddb_says_failed() {
     let answer = IdbStore::open("nowhere").await.map(|_| ());
     drop(patch);
     assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+}
+
+#[wasm_bindgen_test]
+async fn when_the_room_is_really_used_up_a_commit_is_full_and_deleting_makes_room_again() {
+    // Only where the browser grants little (Firefox here, by its settings): nobody fills a disk to see a test pass.
+    let quota = awaited("return navigator.storage.estimate().then(it => it.quota)", Array::new()).await;
+    if quota.as_f64().unwrap() > 64.0 * 1024.0 * 1024.0 {
+        return;
+    }
+    let name = fresh("quota");
+    let store = stored(&name).await;
+    let noise = |seed: u32| {
+        // Text that no engine compresses away, 1 MiB of it.
+        let mut state = u64::from(seed) + 1;
+        let next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(33 + (state % 90) as u8)
+        };
+        std::iter::repeat_with(next).take(1 << 20).collect::<String>()
+    };
+    let mut head_now = "1".to_owned();
+    let mut written = 0;
+    let full = loop {
+        let next = format!("head {written}");
+        let rows =
+            vec![row(Table::Body, &format!("big {written:03}"), &noise(written)), row(Table::Op, "o", &next)];
+        match store.commit(&write(Some(&head_now), &next, rows)).await {
+            Ok(()) => head_now = next,
+            other => break other,
+        }
+        written += 1;
+        assert!(written < 100, "the quota never ended");
+    };
+    let Err(StoreError::Full(why)) = full else { panic!("{full:?}") };
+    assert!(why.starts_with("QuotaExceededError"), "{why}");
+    assert_eq!(head(&store).await.as_ref(), Some(&head_now));
+    assert_eq!(store.scan(Table::Body, "big", "bih", 999).await.unwrap().len() as u32, written);
+    let gone =
+        (0..written).map(|at| Row { table: Table::Body, key: format!("big {at:03}"), value: None }).collect();
+    store.commit(&write(Some(&head_now), "freed", gone)).await.unwrap();
+    store.commit(&write(Some("freed"), "again", vec![row(Table::Body, "b", &noise(7))])).await.unwrap();
+    store.close();
+    Tab::delete(&name).await;
 }
