@@ -35,7 +35,7 @@ export interface OpenOptions {
   name?: string;
   /** Default `"auto"`. */
   storage?: StorageKind;
-  /** Origin of the server, such as `https://keyflow.example`. Absent: nothing leaves the device. */
+  /** Origin of the server, such as `https://keyflow.example`; empty for the page's own. Absent: nothing leaves the device. */
   server?: string;
   /** A token of this device. Absent: the device registers itself at the first sync, and its token is kept. */
   token?: string;
@@ -122,7 +122,7 @@ export type ErrorCode =
   | "closed"
   /** The session is over and takes no more. */
   | "sessionEnded"
-  /** Another session of this store is still running. */
+  /** That session has a handle in this tab already. */
   | "sessionRunning"
   /** {@link init} has not finished, or failed. */
   | "notReady"
@@ -216,7 +216,7 @@ export interface Session extends SessionFacts {
   readonly text: string;
   /** What was measured. */
   readonly data: SessionData;
-  /** The version its last edit was made on; `null` when it was never edited. */
+  /** The version of the server that its last edit was made on; `null` when the server has had none. */
   readonly base: string | null;
 }
 
@@ -229,7 +229,7 @@ export interface SessionData {
   /** The device it was typed on. */
   readonly deviceId?: string;
   readonly mode?: Mode;
-  /** Where the text is from, and what identifies it. */
+  /** Where the text is from, and what tells it from others. */
   readonly text?: {
     readonly kind: string;
     readonly sourceId: string | null;
@@ -326,6 +326,8 @@ export interface SessionPatch {
   tags?: readonly string[] | null;
   note?: string | null;
   excludedFromStats?: boolean | null;
+  /** `false` restores a removed session. */
+  deleted?: false;
   [field: string]: unknown;
 }
 
@@ -434,9 +436,12 @@ export interface SessionHandle {
    * Throws `invalid` (field `t`, `op`, `text` or `reason`; nothing was changed) or `sessionEnded`.
    */
   input(event: KeyEvent): Step;
-  /** Stops the clock at `t` (default: now), such as the time of the last key. Does nothing when it stands still. */
+  /**
+   * Stops the clock at `t` (default: now), such as the time of the last key. Does nothing when it stands still or is over.
+   * Throws `invalid` (field `t`) or `sessionEnded`.
+   */
   pause(t?: number): void;
-  /** Lets the clock go on at `t` (default: now). Does nothing when it runs. */
+  /** Lets the clock go on at `t` (default: now). Does nothing when it runs or is over. Throws like {@link pause}. */
   resume(t?: number): void;
   /** The numbers at `t` (default: now). Constant time: fit to be called many times a second. */
   live(t?: number): Live;
@@ -552,13 +557,13 @@ export interface Operation {
   /** `failed` means parked: it is not retried by itself. */
   readonly status: "pending" | "in_progress" | "failed" | "completed";
   /** What went wrong last. */
-  readonly error?: string;
+  readonly error: string | null;
   /** Which record it edits. */
   readonly recordId: string;
   /** The stamp of the edit. */
   readonly version: string;
-  /** Why it is parked: a code of the server, or `expired`. Absent unless `status` is `failed`. */
-  readonly parkedReason?: string;
+  /** Why it is parked: a code of the server, `tooLarge`, `expired` or `storageDamaged`. `null` while nothing failed. */
+  readonly parkedReason: string | null;
 }
 
 /** One version of a record, as it stands in a {@link Conflict}. */
@@ -660,12 +665,13 @@ export type PendingChoice = "keep" | "export" | "discard";
 
 /** What an import did. Importing the same again changes nothing. */
 export interface ImportReport {
-  /** Records that were not here, or older here. */
+  /** Records the server had that were not here, or differed. */
   readonly imported: number;
-  /** Records that were here already. */
+  /** Those that were here already. */
   readonly unchanged: number;
-  /** Operations and conflicts taken over. */
+  /** Edits no server had, taken over. */
   readonly operations: number;
+  /** Conflicts taken over. */
   readonly conflicts: number;
 }
 
@@ -681,9 +687,12 @@ export class KeyFlow {
    */
   static open(options?: OpenOptions): Promise<KeyFlow>;
 
-  /** Starts a session. Nothing is stored before its first checkpoint or its end. Throws `invalid`, `sessionRunning`. */
+  /** Starts a session. Nothing is stored before its first checkpoint or its end. Throws `invalid`, `closed`. */
   startSession(options: StartOptions): SessionHandle;
-  /** Sessions that were running when their page went away, newest first; never one that runs in this tab. */
+  /**
+   * Sessions that were running when their page went away, the newest checkpoint first; never one that has a handle here.
+   * One that still runs in another tab is among them: its `savedAt` is fresh.
+   */
   resumable(): Promise<Draft[]>;
   /** Goes on with one of them, paused. Rejects with `notFound`, `sessionRunning`. */
   resumeSession(id: string): Promise<SessionHandle>;
@@ -692,7 +701,10 @@ export class KeyFlow {
   save(session: NewSession): Promise<Session>;
   /** Changes fields of a session; resolves like {@link save}. Rejects with `notFound` too. */
   update(id: string, patch: SessionPatch): Promise<Session>;
-  /** Removes a session on all devices; resolves like {@link save}. Rejects with `notFound` too. */
+  /**
+   * Removes a session on all devices; resolves like {@link save}. Removing it again does nothing. Rejects with
+   * `notFound` too.
+   */
   remove(id: string): Promise<void>;
   /**
    * One session, removed ones included; `null` when there is none. One whose body is only on the server is fetched:

@@ -115,7 +115,7 @@ export async function typing(kf: KeyFlow): Promise<Session> {
 export async function records(kf: KeyFlow): Promise<void> {
   const fresh: NewSession = { timestamp: 1, text: 'a', wpm: 1, accuracy: 99.5, data: { own: [1] }, ownField: 1 };
   const saved: Session = await kf.save(fresh);
-  const patch: SessionPatch = { note: null, tags: ['a'] };
+  const patch: SessionPatch = { note: null, tags: ['a'], deleted: false };
   same<Awaited<ReturnType<typeof kf.update>>, Session>(true);
   await kf.update(saved.id, patch);
   same<Awaited<ReturnType<typeof kf.get>>, Session | null>(true);
@@ -210,6 +210,8 @@ export async function refused(kf: KeyFlow, handle: SessionHandle): Promise<void>
   await kf.save({ text: 'a' });
   // @ts-expect-error tags are texts
   await kf.update('a', { tags: [1] });
+  // @ts-expect-error removing has a call of its own
+  await kf.update('a', { deleted: true });
   // @ts-expect-error a time test needs its limit
   kf.startSession({ text: 'a', mode: { kind: 'time' } });
   // @ts-expect-error an insert needs its text

@@ -19,6 +19,7 @@ const AT_ONCE = new Set([
   'words',
   'append',
   'events',
+  'metrics',
 ]);
 
 let ready = false;

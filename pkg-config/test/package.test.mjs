@@ -16,7 +16,8 @@ function run(program) {
 }
 
 test('every file that the manifest names is there', () => {
-  const named = JSON.stringify([manifest.exports, manifest.types]).match(/\.\/[\w./-]+/g);
+  const inside = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(inside));
+  const named = [manifest.types, ...inside(manifest.exports)];
   assert.ok(named.length > 5);
   for (const name of named) assert.ok(existsSync(new URL(name, pkg)), name);
 });
@@ -30,7 +31,7 @@ test('nothing in the package names a folder of the machine it was built on', () 
   const root = fileURLToPath(new URL('../../', import.meta.url));
   for (const name of ['core_bg.wasm', 'core.js', 'package.json', 'README.md']) {
     const text = readFileSync(new URL(name, pkg), 'latin1');
-    assert.ok(!text.includes(root) && !/\/(home|root)\/\.?\w/.test(text), name);
+    assert.ok(!text.includes(root) && !text.includes('/.cargo/'), name);
   }
 });
 

@@ -84,7 +84,8 @@ impl SessionHandle {
             options: take(&mut fields, "options", "an object")?.unwrap_or_default(),
             tags: take(&mut fields, "tags", "a list of texts")?.unwrap_or_default(),
         };
-        let attempt = Attempt::new(&text, mode, &language).map_err(|error| renamed(error, "target", "text"))?;
+        let attempt =
+            Attempt::new(&text, mode, &language).map_err(|error| renamed(error, "target", "text"))?;
         Ok(SessionHandle::of(core, live, core.new_id(), attempt, about, false))
     }
 
@@ -269,7 +270,8 @@ impl SessionHandle {
 
     /// Takes one event.
     pub fn input(&self, event: &JsValue) -> Answer {
-        let event = object(event, "event").and_then(|fields| Event::from_json(&fields.into())).map_err(raise)?;
+        let event =
+            object(event, "event").and_then(|fields| Event::from_json(&fields.into())).map_err(raise)?;
         answer(self.take_event(&event))
     }
 

@@ -335,12 +335,10 @@ fn millis(value: Option<&Value>) -> Option<Millis> {
     value?.as_f64().map(|ms| ms.ceil() as Millis)
 }
 
-fn choice_of(
-    choice: &JsValue,
-    fields: &JsValue,
-) -> Result<(Choice, BTreeMap<String, Choice>), FieldError> {
-    let choice = take(&mut Map::from_iter([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
-        .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
+fn choice_of(choice: &JsValue, fields: &JsValue) -> Result<(Choice, BTreeMap<String, Choice>), FieldError> {
+    let choice =
+        take(&mut Map::from_iter([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
+            .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
     let mut sides = BTreeMap::new();
     if !is_absent(fields) {
         let mut named = object(fields, "fields")?;

@@ -17,9 +17,6 @@ use crate::metrics::{MeasureInput, Metrics};
 use crate::platform::fetch::FetchTransport;
 use crate::platform::host::BrowserHost;
 
-pub use handle::SessionHandle;
-pub use keyflow::KeyFlow;
-
 use convert::{Answer, answer, object, raise};
 
 /// The core as it runs in a page.

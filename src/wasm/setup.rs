@@ -53,7 +53,8 @@ impl Opening {
 }
 
 fn check_server(server: &str) -> Result<(), FieldError> {
-    let known = web_sys::Url::new(server).is_ok_and(|url| ["http:", "https:"].contains(&url.protocol().as_str()));
+    let known =
+        web_sys::Url::new(server).is_ok_and(|url| ["http:", "https:"].contains(&url.protocol().as_str()));
     if known { Ok(()) } else { Err(FieldError::new("server", "must be the origin of a server: https://…")) }
 }
 
@@ -62,7 +63,10 @@ fn numbers_of(numbers: Map<String, Value>) -> Result<Options, FieldError> {
         // Read one by one, because the whole would not say which of them is wrong.
         let alone = Map::from_iter([(name.clone(), value.clone())]);
         serde_json::from_value::<Options>(alone.into()).map_err(|_| {
-            FieldError::new(format!("options.{name}"), "must be one of the known numbers, whole and not negative")
+            FieldError::new(
+                format!("options.{name}"),
+                "must be one of the known numbers, whole and not negative",
+            )
         })?;
     }
     let options: Options = serde_json::from_value(numbers.into())

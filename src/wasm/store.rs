@@ -51,7 +51,8 @@ impl AnyStore {
             Storage::IndexedDb => Ok(AnyStore::Idb(IdbStore::open(name).await?)),
             Storage::Tauri => Err(StoreError::Failed("this build has no storage for Tauri".into())),
             Storage::Auto | Storage::Memory => {
-                let store = IN_MEMORY.with_borrow_mut(|stores| stores.entry(name.to_owned()).or_default().clone());
+                let store =
+                    IN_MEMORY.with_borrow_mut(|stores| stores.entry(name.to_owned()).or_default().clone());
                 Ok(AnyStore::Memory(store))
             }
         }
@@ -59,7 +60,9 @@ impl AnyStore {
 }
 
 fn property(object: &JsValue, name: &str) -> Option<JsValue> {
-    Reflect::get(object, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined() && !value.is_null())
+    Reflect::get(object, &JsValue::from_str(name))
+        .ok()
+        .filter(|value| !value.is_undefined() && !value.is_null())
 }
 
 fn has(name: &str) -> bool {
