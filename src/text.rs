@@ -3,6 +3,7 @@
 //! Letters are extended grapheme clusters of the NFC form; bytes and UTF-16 units are never counted here.
 //! Promise kept here: a [`Target`] has at least one word and no word is empty, so every word can be typed.
 
+#[cfg(not(target_arch = "wasm32"))]
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -55,8 +56,18 @@ pub fn same(typed: &str, wanted: &str) -> bool {
 }
 
 /// `text` in NFC, the form every comparison here expects.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn normalised(text: &str) -> String {
     text.nfc().collect()
+}
+
+/// `text` in NFC, the form every comparison here expects.
+///
+/// The platform does it: NFC of assigned characters is the same in every version of Unicode, and tables of our own would
+/// be more than a third of what users download.
+#[cfg(target_arch = "wasm32")]
+pub fn normalised(text: &str) -> String {
+    js_sys::JsString::from(text).normalize("NFC").into()
 }
 
 /// The extended grapheme clusters of `normalised`, which must be NFC already.

@@ -3,15 +3,18 @@
 //! JSON text is the border: engines write and read it faster than objects can be walked from here, and an object that
 //! holds itself is an error there, where walking it would never end. Decides nothing.
 
+use std::pin::Pin;
+
 use js_sys::{JSON, Promise, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::error::{Error, FieldError};
 
-/// A call's answer to JavaScript; the error is an `Error` object.
+/// What a call answers at once; the error is an `Error` object.
 pub type Answer<T = JsValue> = Result<T, JsValue>;
 
 /// What `value` says as JSON; `null` for `undefined`. `name` is what the caller calls it.
@@ -69,20 +72,35 @@ pub fn is_absent(value: &JsValue) -> bool {
 }
 
 /// `value` as JavaScript sees it.
-pub fn to_js<T: Serialize + ?Sized>(value: &T) -> Answer {
+pub fn to_js<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, Error> {
     // Fails only for data that has no JSON form, and none of ours is such.
-    let text = serde_json::to_string(value).map_err(|error| js_sys::Error::new(&error.to_string()))?;
-    JSON::parse(&text)
+    let problem = || FieldError::new("answer", "cannot be said in JSON");
+    let text = serde_json::to_string(value).map_err(|_| problem())?;
+    Ok(JSON::parse(&text).map_err(|_| problem())?)
 }
 
-/// Turns the core's answer into JavaScript's.
-pub fn answer<T: Serialize>(result: Result<T, impl Into<Error>>) -> Answer {
-    to_js(&result.map_err(raise)?)
+/// The core's answer as JavaScript sees it.
+pub fn answer<T: Serialize>(result: Result<T, Error>) -> Result<JsValue, Error> {
+    to_js(&result?)
+}
+
+/// Of a call that answers nothing.
+pub fn done(result: Result<(), Error>) -> Result<JsValue, Error> {
+    result.map(|()| JsValue::UNDEFINED)
+}
+
+/// A call that takes its time, as the promise that JavaScript waits for.
+pub fn promise(work: impl Future<Output = Result<JsValue, Error>> + 'static) -> Promise {
+    run(Box::pin(work))
+}
+
+/// One function for all calls: made anew for each, the code around a promise would be a tenth of the module.
+fn run(work: Pin<Box<dyn Future<Output = Result<JsValue, Error>>>>) -> Promise {
+    future_to_promise(async move { work.await.map_err(raise) })
 }
 
 /// The `Error` object that JavaScript catches.
-pub fn raise(error: impl Into<Error>) -> JsValue {
-    let error = error.into();
+pub fn raise(error: Error) -> JsValue {
     let thrown = js_sys::Error::new(&error.to_string());
     thrown.set_name("KeyFlowError");
     let put = |name: &str, value: &str| {

@@ -6,12 +6,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use js_sys::Promise;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::convert::{Answer, answer, is_absent, object, raise, take, text, to_js};
+use super::convert::{Answer, answer, done, is_absent, object, promise, raise, take, text, to_js};
 use super::{Core, performance_now, tz_offset_min};
 use crate::attempt::Attempt;
 use crate::error::{Error, FieldError, StoreError};
@@ -55,7 +56,10 @@ enum Fate {
 
 /// A session being typed. See `SessionHandle` in the package's types.
 #[wasm_bindgen(skip_typescript)]
-pub struct SessionHandle {
+pub struct SessionHandle(Rc<Typing>);
+
+/// What a handle and the calls that it has made share.
+struct Typing {
     core: Rc<Core>,
     live: Live,
     id: String,
@@ -114,7 +118,7 @@ impl SessionHandle {
         drafted: bool,
     ) -> SessionHandle {
         live.borrow_mut().insert(id.clone());
-        SessionHandle {
+        SessionHandle(Rc::new(Typing {
             core: Rc::clone(core),
             live: Rc::clone(live),
             id,
@@ -122,7 +126,7 @@ impl SessionHandle {
             about: RefCell::new(about),
             fate: Cell::new(Fate::Open),
             drafted: Cell::new(drafted),
-        }
+        }))
     }
 
     /// What a list of checkpoints shows of one; `None` when it cannot be read.
@@ -137,6 +141,30 @@ impl SessionHandle {
             "savedAt": saved_at,
         });
         Some((saved_at, shown))
+    }
+}
+
+impl Typing {
+    fn state(&self) -> &'static str {
+        let attempt = self.attempt.borrow();
+        let paused = || attempt.live(0.0).is_ok_and(|live| live.paused);
+        match self.fate.get() {
+            Fate::Saved => "ended",
+            Fate::Cancelled => "cancelled",
+            Fate::Open if attempt.end_reason().is_some() => "finished",
+            Fate::Open if paused() => "paused",
+            Fate::Open if self.about.borrow().started_at.is_some() => "running",
+            Fate::Open => "ready",
+        }
+    }
+
+    fn clock(&self, t: &JsValue, op: Op) -> Result<(), Error> {
+        self.take_event(&Event { t: time(t)?, op }).map(|_| ())
+    }
+
+    fn append(&self, words: &JsValue) -> Result<(), Error> {
+        self.ensure_open()?;
+        Ok(self.attempt.borrow_mut().append(&text(words, "text")?)?)
     }
 
     fn ensure_open(&self) -> Result<(), Error> {
@@ -230,7 +258,7 @@ impl SessionHandle {
     }
 }
 
-impl Drop for SessionHandle {
+impl Drop for Typing {
     fn drop(&mut self) {
         if self.fate.get() == Fate::Open {
             self.live.borrow_mut().remove(&self.id);
@@ -243,57 +271,47 @@ impl SessionHandle {
     /// The id the saved session will have.
     #[wasm_bindgen(getter)]
     pub fn id(&self) -> String {
-        self.id.clone()
+        self.0.id.clone()
     }
 
     /// How far the session is.
     #[wasm_bindgen(getter)]
     pub fn state(&self) -> String {
-        let attempt = self.attempt.borrow();
-        let paused = || attempt.live(0.0).is_ok_and(|live| live.paused);
-        let name = match self.fate.get() {
-            Fate::Saved => "ended",
-            Fate::Cancelled => "cancelled",
-            Fate::Open if attempt.end_reason().is_some() => "finished",
-            Fate::Open if paused() => "paused",
-            Fate::Open if self.about.borrow().started_at.is_some() => "running",
-            Fate::Open => "ready",
-        };
-        name.to_owned()
+        self.0.state().to_owned()
     }
 
     /// The text with everything appended so far.
     #[wasm_bindgen(getter)]
     pub fn text(&self) -> String {
-        self.attempt.borrow().target().text().to_owned()
+        self.0.attempt.borrow().target().text().to_owned()
     }
 
     /// Takes one event.
     pub fn input(&self, event: &JsValue) -> Answer {
-        let event =
-            object(event, "event").and_then(|fields| Event::from_json(&fields.into())).map_err(raise)?;
-        answer(self.take_event(&event))
+        let event = object(event, "event").and_then(|fields| Event::from_json(&fields.into()));
+        let step = event.map_err(Error::from).and_then(|event| self.0.take_event(&event));
+        answer(step).map_err(raise)
     }
 
     /// Stops the clock.
     pub fn pause(&self, t: &JsValue) -> Answer<()> {
-        self.clock(t, Op::Pause).map_err(raise)
+        self.0.clock(t, Op::Pause).map_err(raise)
     }
 
     /// Lets the clock go on.
     pub fn resume(&self, t: &JsValue) -> Answer<()> {
-        self.clock(t, Op::Resume).map_err(raise)
+        self.0.clock(t, Op::Resume).map_err(raise)
     }
 
     /// The numbers shown while typing.
     pub fn live(&self, t: &JsValue) -> Answer {
-        let now = time(t).map_err(raise)?;
-        answer(self.attempt.borrow().live(now).map_err(|error| renamed(error, "now", "t")))
+        let live = |now| self.0.attempt.borrow().live(now).map_err(|error| renamed(error, "now", "t"));
+        answer(time(t).and_then(live).map_err(Error::from)).map_err(raise)
     }
 
     /// Words as they should be and as they were typed.
     pub fn words(&self, from: u32, to: u32) -> Answer {
-        let attempt = self.attempt.borrow();
+        let attempt = self.0.attempt.borrow();
         let words = (from..to).map_while(|index| attempt.word(index as usize)).map(|word| {
             let typed = word.typed.map(|typed| &typed.letters);
             json!({
@@ -302,43 +320,40 @@ impl SessionHandle {
                 "correct": typed.into_iter().flatten().map(|letter| letter.correct).collect::<Vec<_>>(),
             })
         });
-        to_js(&words.collect::<Vec<_>>())
+        to_js(&words.collect::<Vec<_>>()).map_err(raise)
     }
 
     /// Adds words to a running time test.
     pub fn append(&self, words: &JsValue) -> Answer<()> {
-        let words = text(words, "text").map_err(raise)?;
-        self.ensure_open().map_err(raise)?;
-        self.attempt.borrow_mut().append(&words).map_err(raise)
+        self.0.append(words).map_err(raise)
     }
 
     /// Every number so far.
     pub fn metrics(&self) -> Answer {
-        to_js(&Metrics::of(&self.attempt.borrow()))
+        to_js(&Metrics::of(&self.0.attempt.borrow())).map_err(raise)
     }
 
     /// Everything typed so far.
     pub fn events(&self) -> Answer {
-        to_js(&self.attempt.borrow().events())
+        to_js(&self.0.attempt.borrow().events()).map_err(raise)
     }
 
     /// Saves the session so far.
-    pub async fn checkpoint(&self) -> Answer<()> {
-        self.save_draft().await.map_err(raise)
+    pub fn checkpoint(&self) -> Promise {
+        let typing = Rc::clone(&self.0);
+        promise(async move { done(typing.save_draft().await) })
     }
 
     /// Ends the session and saves it.
-    pub async fn end(&self, t: JsValue) -> Answer {
-        answer(self.finish(&t).await)
+    pub fn end(&self, t: JsValue) -> Promise {
+        let typing = Rc::clone(&self.0);
+        promise(async move { answer(typing.finish(&t).await) })
     }
 
     /// Throws the session away.
-    pub async fn cancel(&self) -> Answer<()> {
-        self.give_up().await.map_err(raise)
-    }
-
-    fn clock(&self, t: &JsValue, op: Op) -> Result<(), Error> {
-        self.take_event(&Event { t: time(t)?, op }).map(|_| ())
+    pub fn cancel(&self) -> Promise {
+        let typing = Rc::clone(&self.0);
+        promise(async move { done(typing.give_up().await) })
     }
 }
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::closure::Closure;
@@ -15,7 +15,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::convert::{
-    Answer, answer, is_absent, json, object, optional_object, optional_text, raise, report, take, text, to_js,
+    Answer, answer, done, is_absent, json, object, optional_object, optional_text, promise, raise, report,
+    take, text, to_js,
 };
 use super::handle::{Live, SessionHandle};
 use super::setup::Opening;
@@ -52,14 +53,16 @@ pub struct KeyFlow {
 #[wasm_bindgen]
 impl KeyFlow {
     /// Opens a store and starts its sync.
-    pub async fn open(options: JsValue) -> Answer<KeyFlow> {
-        let opening = Opening::parse(&options, online_hint()).map_err(raise)?;
-        let store = AnyStore::open(opening.storage, &opening.name).await.map_err(raise)?;
-        let transport = opening.server.as_deref().map(FetchTransport::new);
-        let host = BrowserHost::new(&opening.name);
-        let core = Driver::open(store, transport, host, opening.setup).await.map_err(raise)?;
-        spawn_local(Rc::clone(&core).run());
-        Ok(KeyFlow { core, live: Live::default() })
+    pub fn open(options: JsValue) -> Promise {
+        promise(async move {
+            let opening = Opening::parse(&options, online_hint())?;
+            let store = AnyStore::open(opening.storage, &opening.name).await?;
+            let transport = opening.server.as_deref().map(FetchTransport::new);
+            let host = BrowserHost::new(&opening.name);
+            let core = Driver::open(store, transport, host, opening.setup).await?;
+            spawn_local(Rc::clone(&core).run());
+            Ok(KeyFlow { core, live: Live::default() }.into())
+        })
     }
 
     // ---------------------------------------------------------------------------------------------------- typing
@@ -67,99 +70,110 @@ impl KeyFlow {
     /// Starts a session.
     #[wasm_bindgen(js_name = startSession)]
     pub fn start_session(&self, options: &JsValue) -> Answer<SessionHandle> {
-        self.ensure_open().map_err(raise)?;
-        SessionHandle::start(&self.core, &self.live, options).map_err(raise)
+        ensure_open(&self.core)
+            .and_then(|()| SessionHandle::start(&self.core, &self.live, options))
+            .map_err(raise)
     }
 
     /// Checkpoints of sessions that run in no handle of this tab, newest first.
-    pub async fn resumable(&self) -> Answer {
-        let drafts = self.core.drafts().await.map_err(raise)?;
-        let live = self.live.borrow();
-        let left = drafts.iter().filter(|(id, _)| !live.contains(id));
-        let mut shown: Vec<_> =
-            left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
-        shown.sort_by_key(|(saved_at, _)| std::cmp::Reverse(*saved_at));
-        to_js(&shown.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>())
+    pub fn resumable(&self) -> Promise {
+        let live = Rc::clone(&self.live);
+        self.call(async move |core| {
+            let drafts = core.drafts().await?;
+            let left = drafts.iter().filter(|(id, _)| !live.borrow().contains(id));
+            let mut shown: Vec<_> =
+                left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
+            shown.sort_by_key(|(saved_at, _)| std::cmp::Reverse(*saved_at));
+            to_js(&shown.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>())
+        })
     }
 
     /// Goes on with a checkpoint.
     #[wasm_bindgen(js_name = resumeSession)]
-    pub async fn resume_session(&self, id: JsValue) -> Answer<SessionHandle> {
-        let id = text(&id, "id").map_err(raise)?;
-        let drafts = self.core.drafts().await.map_err(raise)?;
-        if self.live.borrow().contains(&id) {
-            let why = format!("session {id} already runs in this tab");
-            return Err(raise(Error::State("sessionRunning", why)));
-        }
-        let Some((_, stored)) = drafts.into_iter().find(|(other, _)| *other == id) else {
-            return Err(raise(Error::NotFound(format!("checkpoint of session {id}"))));
-        };
-        SessionHandle::resume_draft(&self.core, &self.live, id, &stored).map_err(raise)
+    pub fn resume_session(&self, id: JsValue) -> Promise {
+        let live = Rc::clone(&self.live);
+        self.call(async move |core| {
+            let id = text(&id, "id")?;
+            let drafts = core.drafts().await?;
+            if live.borrow().contains(&id) {
+                let why = format!("session {id} already runs in this tab");
+                return Err(Error::State("sessionRunning", why));
+            }
+            let draft = drafts.into_iter().find(|(other, _)| *other == id);
+            let (_, stored) = draft.ok_or_else(|| Error::NotFound(format!("checkpoint of session {id}")))?;
+            Ok(SessionHandle::resume_draft(&core, &live, id, &stored)?.into())
+        })
     }
 
     // --------------------------------------------------------------------------------------------------- records
 
     /// Saves a session.
-    pub async fn save(&self, session: JsValue) -> Answer {
-        let (id, fields) = session_of(&session).map_err(raise)?;
-        let id = id.unwrap_or_else(|| self.core.new_id());
-        answer(self.core.save(&id, fields, false).await)
+    pub fn save(&self, session: JsValue) -> Promise {
+        self.call(async move |core| {
+            let (id, fields) = session_of(&session)?;
+            answer(core.save(&id.unwrap_or_else(|| core.new_id()), fields, false).await)
+        })
     }
 
     /// Changes fields of a session.
-    pub async fn update(&self, id: JsValue, patch: JsValue) -> Answer {
-        let id = text(&id, "id").map_err(raise)?;
-        let patch = object(&patch, "patch").map_err(raise)?;
-        if patch.contains_key(SYNC) {
-            return Err(raise(FieldError::new(SYNC, "cannot be set by an update")));
-        }
-        answer(self.core.update(&id, patch).await)
+    pub fn update(&self, id: JsValue, patch: JsValue) -> Promise {
+        self.call(async move |core| {
+            let (id, patch) = (text(&id, "id")?, object(&patch, "patch")?);
+            if patch.contains_key(SYNC) {
+                return Err(FieldError::new(SYNC, "cannot be set by an update").into());
+            }
+            answer(core.update(&id, patch).await)
+        })
     }
 
     /// Removes a session.
-    pub async fn remove(&self, id: JsValue) -> Answer<()> {
-        self.core.remove(&text(&id, "id").map_err(raise)?).await.map_err(raise)
+    pub fn remove(&self, id: JsValue) -> Promise {
+        self.call(async move |core| done(core.remove(&text(&id, "id")?).await))
     }
 
     /// One session, or `null`.
-    pub async fn get(&self, id: JsValue) -> Answer {
-        answer(self.core.get(&text(&id, "id").map_err(raise)?).await)
+    pub fn get(&self, id: JsValue) -> Promise {
+        self.call(async move |core| answer(core.get(&text(&id, "id")?).await))
     }
 
     /// A page of the history.
-    pub async fn list(&self, options: JsValue) -> Answer {
-        let (limit, before) = page_of(&options).map_err(raise)?;
-        answer(self.core.list(limit, before.as_ref()))
+    pub fn list(&self, options: JsValue) -> Promise {
+        self.call(async move |core| {
+            let (limit, before) = page_of(&options)?;
+            answer(core.list(limit, before.as_ref()))
+        })
     }
 
     /// Waits for the server to confirm a session.
     #[wasm_bindgen(js_name = whenSynced)]
-    pub async fn when_synced(&self, id: JsValue, options: JsValue) -> Answer<()> {
-        let id = text(&id, "id").map_err(raise)?;
-        let mut options = optional_object(&options, "options").map_err(raise)?;
-        let timeout: Option<u32> = take(&mut options, "timeoutMs", "whole ms, 0 or more").map_err(raise)?;
-        self.core.when_synced(&id, timeout.map(Millis::from)).await.map_err(raise)
+    pub fn when_synced(&self, id: JsValue, options: JsValue) -> Promise {
+        self.call(async move |core| {
+            let id = text(&id, "id")?;
+            let mut options = optional_object(&options, "options")?;
+            let timeout: Option<u32> = take(&mut options, "timeoutMs", "whole ms, 0 or more")?;
+            done(core.when_synced(&id, timeout.map(Millis::from)).await)
+        })
     }
 
     // ------------------------------------------------------------------------------------------------------ sync
 
     /// One round now.
-    pub async fn sync(&self) -> Answer {
-        answer(self.core.sync().await)
+    pub fn sync(&self) -> Promise {
+        self.call(async |core| answer(core.sync().await))
     }
 
     /// The state of the sync.
     pub fn status(&self) -> Answer {
-        to_js(&self.core.status())
+        to_js(&self.core.status()).map_err(raise)
     }
 
     /// Calls `listener` after every change until the function returned is called.
     pub fn subscribe(&self, listener: &JsValue) -> Answer {
-        let problem = || raise(FieldError::new("listener", "must be a function"));
-        let listener: Function = listener.clone().dyn_into().map_err(|_| problem())?;
+        let problem = |_| raise(FieldError::new("listener", "must be a function").into());
+        let listener: Function = listener.clone().dyn_into().map_err(problem)?;
         let tell = move |notice: &Notice| {
-            let told = to_js(notice).and_then(|change| listener.call1(&JsValue::UNDEFINED, &change));
-            if let Err(thrown) = told {
+            let change = to_js(notice).map_err(raise);
+            if let Err(thrown) = change.and_then(|change| listener.call1(&JsValue::UNDEFINED, &change)) {
                 report(&thrown);
             }
         };
@@ -174,133 +188,148 @@ impl KeyFlow {
     }
 
     /// The queue.
-    pub async fn operations(&self) -> Answer {
-        answer(self.core.operations().await)
+    pub fn operations(&self) -> Promise {
+        self.call(async |core| answer(core.operations().await))
     }
 
     /// Queues parked operations again.
-    pub async fn retry(&self, op: JsValue) -> Answer {
-        answer(self.core.retry(optional_text(&op, "opId").map_err(raise)?).await)
+    pub fn retry(&self, op: JsValue) -> Promise {
+        self.call(async move |core| answer(core.retry(optional_text(&op, "opId")?).await))
     }
 
     /// Gives an edit up.
-    pub async fn discard(&self, op: JsValue) -> Answer<()> {
-        self.core.discard(text(&op, "opId").map_err(raise)?).await.map_err(raise)
+    pub fn discard(&self, op: JsValue) -> Promise {
+        self.call(async move |core| done(core.discard(text(&op, "opId")?).await))
     }
 
     /// The inbox.
-    pub async fn conflicts(&self) -> Answer {
-        answer(self.core.conflicts())
+    pub fn conflicts(&self) -> Promise {
+        self.call(async |core| answer(core.conflicts()))
     }
 
     /// Settles a conflict.
-    pub async fn resolve(&self, id: JsValue, choice: JsValue, fields: JsValue) -> Answer<()> {
-        let id = text(&id, "conflictId").map_err(raise)?;
-        let (choice, fields) = choice_of(&choice, &fields).map_err(raise)?;
-        self.core.resolve(&id, choice, fields).await.map_err(raise)
+    pub fn resolve(&self, id: JsValue, choice: JsValue, fields: JsValue) -> Promise {
+        self.call(async move |core| {
+            let id = text(&id, "conflictId")?;
+            let (choice, fields) = choice_of(&choice, &fields)?;
+            done(core.resolve(&id, choice, fields).await)
+        })
     }
 
     /// What happened to a session.
-    pub async fn timeline(&self, id: JsValue) -> Answer {
-        answer(self.core.timeline(&text(&id, "id").map_err(raise)?).await)
+    pub fn timeline(&self, id: JsValue) -> Promise {
+        self.call(async move |core| answer(core.timeline(&text(&id, "id")?).await))
     }
 
     // --------------------------------------------------------------------------------------- totals and settings
 
     /// Totals over the sessions.
-    pub async fn progress(&self) -> Answer {
-        self.ensure_open().map_err(raise)?;
-        to_js(&self.core.progress())
+    pub fn progress(&self) -> Promise {
+        self.call(async |core| {
+            ensure_open(&core)?;
+            to_js(&core.progress())
+        })
     }
 
     /// The settings.
-    pub async fn settings(&self) -> Answer {
-        answer(self.core.settings().await)
+    pub fn settings(&self) -> Promise {
+        self.call(async |core| answer(core.settings().await))
     }
 
     /// Changes settings.
     #[wasm_bindgen(js_name = setSettings)]
-    pub async fn set_settings(&self, patch: JsValue) -> Answer {
-        answer(self.core.set_settings(object(&patch, "patch").map_err(raise)?).await)
+    pub fn set_settings(&self, patch: JsValue) -> Promise {
+        self.call(async move |core| answer(core.set_settings(object(&patch, "patch")?).await))
     }
 
     // --------------------------------------------------------------------------------------------------- account
 
     /// Invites another device.
     #[wasm_bindgen(js_name = linkCode)]
-    pub async fn link_code(&self) -> Answer {
-        answer(self.core.link_code().await)
+    pub fn link_code(&self) -> Promise {
+        self.call(async |core| answer(core.link_code().await))
     }
 
     /// Joins another user.
-    pub async fn link(&self, code: JsValue) -> Answer<()> {
-        self.core.link(&text(&code, "code").map_err(raise)?).await.map_err(raise)
+    pub fn link(&self, code: JsValue) -> Promise {
+        self.call(async move |core| done(core.link(&text(&code, "code")?).await))
     }
 
     /// The user's devices.
-    pub async fn devices(&self) -> Answer {
-        answer(self.core.devices().await)
+    pub fn devices(&self) -> Promise {
+        self.call(async |core| answer(core.devices().await))
     }
 
     /// Shuts a device out.
-    pub async fn revoke(&self, device: JsValue) -> Answer<()> {
-        self.core.revoke(&text(&device, "deviceId").map_err(raise)?).await.map_err(raise)
+    pub fn revoke(&self, device: JsValue) -> Promise {
+        self.call(async move |core| done(core.revoke(&text(&device, "deviceId")?).await))
     }
 
     /// Uses another token.
     #[wasm_bindgen(js_name = setToken)]
-    pub async fn set_token(&self, token: JsValue) -> Answer<()> {
-        self.core.set_token(text(&token, "token").map_err(raise)?).await.map_err(raise)
+    pub fn set_token(&self, token: JsValue) -> Promise {
+        self.call(async move |core| done(core.set_token(text(&token, "token")?).await))
     }
 
     /// Forgets the token and, when asked to, everything stored here.
     #[wasm_bindgen(js_name = signOut)]
-    pub async fn sign_out(&self, options: JsValue) -> Answer {
-        let mut options = optional_object(&options, "options").map_err(raise)?;
-        let wanted = "keep, export or discard";
-        let pending = take(&mut options, "pending", wanted).map_err(raise)?;
-        match pending.ok_or_else(|| raise(FieldError::new("pending", format!("must be {wanted}"))))? {
-            Pending::Keep => self.core.sign_out().await.map_err(raise)?,
-            Pending::Discard => self.core.clear().await.map_err(raise)?,
-            Pending::Export => {
-                let export = json_blob(&self.core.export_all().await.map_err(raise)?)?;
-                self.core.clear().await.map_err(raise)?;
-                return Ok(export);
+    pub fn sign_out(&self, options: JsValue) -> Promise {
+        self.call(async move |core| {
+            let wanted = "keep, export or discard";
+            let pending = take(&mut optional_object(&options, "options")?, "pending", wanted)?;
+            match pending.ok_or_else(|| FieldError::new("pending", format!("must be {wanted}")))? {
+                Pending::Keep => core.sign_out().await?,
+                Pending::Discard => core.clear().await?,
+                Pending::Export => {
+                    let export = json_blob(&core.export_all().await?)?;
+                    core.clear().await?;
+                    return Ok(export);
+                }
             }
-        }
-        Ok(JsValue::NULL)
+            Ok(JsValue::NULL)
+        })
     }
 
     /// Everything of this store, as a Blob.
     #[wasm_bindgen(js_name = exportAll)]
-    pub async fn export_all(&self) -> Answer {
-        json_blob(&self.core.export_all().await.map_err(raise)?)
+    pub fn export_all(&self) -> Promise {
+        self.call(async |core| json_blob(&core.export_all().await?))
     }
 
     /// Takes over an export: a Blob or its text.
     #[wasm_bindgen(js_name = importAll)]
-    pub async fn import_all(&self, blob: JsValue) -> Answer {
-        let problem = |why: &str| raise(FieldError::new("blob", why));
-        let text = match blob.dyn_ref::<web_sys::Blob>() {
-            Some(blob) => JsFuture::from(blob.text()).await.map_err(|_| problem("cannot be read"))?,
-            None => blob,
-        };
-        let text = text.as_string().ok_or_else(|| problem("must be a Blob or a text"))?;
-        let export = serde_json::from_str(&text).map_err(|_| problem("must be an export of KeyFlow"))?;
-        answer(self.core.import_all(export).await)
+    pub fn import_all(&self, blob: JsValue) -> Promise {
+        self.call(async move |core| {
+            let problem = |why: &str| FieldError::new("blob", why);
+            let text = match blob.dyn_ref::<web_sys::Blob>() {
+                Some(blob) => JsFuture::from(blob.text()).await.map_err(|_| problem("cannot be read"))?,
+                None => blob,
+            };
+            let text = text.as_string().ok_or_else(|| problem("must be a Blob or a text"))?;
+            let export = serde_json::from_str(&text).map_err(|_| problem("must be an export of KeyFlow"))?;
+            answer(core.import_all(export).await)
+        })
     }
 
     /// Stops the sync and lets go of the storage.
-    pub async fn close(&self) -> Answer<()> {
-        self.core.close();
-        Ok(())
+    pub fn close(&self) -> Promise {
+        self.call(async |core| {
+            core.close();
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
-    fn ensure_open(&self) -> Result<(), Error> {
-        match self.core.status().phase {
-            "closed" => Err(Error::State("closed", "this store was closed".into())),
-            _ => Ok(()),
-        }
+    /// Runs a call beside all others; it outlives this object if need be.
+    fn call(&self, work: impl AsyncFnOnce(Rc<Core>) -> Result<JsValue, Error> + 'static) -> Promise {
+        let core = Rc::clone(&self.core);
+        promise(async move { work(core).await })
+    }
+}
+
+fn ensure_open(core: &Core) -> Result<(), Error> {
+    match core.status().phase {
+        "closed" => Err(Error::State("closed", "this store was closed".into())),
+        _ => Ok(()),
     }
 }
 

@@ -13,11 +13,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::driver::Driver;
+use crate::error::{Error, StoreError};
 use crate::metrics::{MeasureInput, Metrics};
 use crate::platform::fetch::FetchTransport;
 use crate::platform::host::BrowserHost;
 
-use convert::{Answer, answer, object, raise};
+use convert::{Answer, object, raise, to_js};
 
 /// The core as it runs in a page.
 type Core = Driver<store::AnyStore, FetchTransport, BrowserHost>;
@@ -32,9 +33,12 @@ extern "C" {
 /// Measures a log of keys: `{target, mode, language?, events}` in, [`Metrics`] out. Pure.
 #[wasm_bindgen(skip_typescript)]
 pub fn measure(input: &JsValue) -> Answer {
-    let fields = object(input, "input").map_err(raise)?;
-    let measured = MeasureInput::from_json(&fields.into()).and_then(|input| crate::metrics::measure(&input));
-    answer::<Metrics>(measured)
+    measured(input).map_err(raise)
+}
+
+fn measured(input: &JsValue) -> Result<JsValue, Error> {
+    let input = MeasureInput::from_json(&object(input, "input")?.into())?;
+    to_js::<Metrics>(&crate::metrics::measure(&input)?)
 }
 
 /// Minutes to add to UTC for the user's local time at `wall`, epoch ms.
@@ -43,9 +47,11 @@ fn tz_offset_min(wall: f64) -> i32 {
 }
 
 /// A Blob of JSON.
-fn json_blob(value: &serde_json::Value) -> Answer {
+fn json_blob(value: &serde_json::Value) -> Result<JsValue, Error> {
     let parts = js_sys::Array::of1(&JsValue::from_str(&value.to_string()));
     let kind = web_sys::BlobPropertyBag::new();
     kind.set_type("application/json");
-    Ok(web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind)?.unchecked_into())
+    let blob = web_sys::Blob::new_with_str_sequence_and_options(&parts, &kind);
+    let failed = |_| Error::Store(StoreError::Full("the export does not fit into memory".into()));
+    blob.map(JsCast::unchecked_into).map_err(failed)
 }
