@@ -489,3 +489,6 @@ fn answers(reply: &PushReply, ops: &[String]) -> (usize, usize) {
 fn earlier(due: Option<Millis>, at: Millis) -> Millis {
     due.map_or(at, |due| due.min(at))
 }
+
+#[cfg(test)]
+mod tests;

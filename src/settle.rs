@@ -384,3 +384,6 @@ fn evict(plan: &mut Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
