@@ -11,12 +11,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use futures_util::future::join;
-use js_sys::{Date, Promise};
+use js_sys::{Array, Date, Promise};
 use keyflow_sync::error::StoreError;
 use keyflow_sync::platform::idb::{IdbStore, VERSION};
 use keyflow_sync::platform::memory::MemoryStore;
 use keyflow_sync::seam::{Durability, HEAD, Row, Store, Table, Write};
-use tab::{Tab, patched, script};
+use tab::{Tab, awaited, patched, script};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -313,10 +313,10 @@ async fn after_a_lost_answer_another_tabs_commit_is_still_stale() {
 }
 
 #[wasm_bindgen_test]
-async fn a_request_that_fails_takes_the_whole_commit_with_it() {
+async fn a_request_that_fails_takes_the_whole_commit_with_it_wherever_it_stands() {
     let name = fresh("constraint");
     let store = stored(&name).await;
-    // `add` of a key that exists is a real constraint error, in the middle of the batch.
+    // `add` of a key that exists is a real constraint error.
     let patch = patched(
         "const original = IDBObjectStore.prototype.put;
          IDBObjectStore.prototype.put = function (...a) {
@@ -324,13 +324,17 @@ async fn a_request_that_fails_takes_the_whole_commit_with_it() {
          };
          return () => { IDBObjectStore.prototype.put = original; };",
     );
-    let rows = vec![row(Table::Op, "o", "x"), row(Table::Body, "a", "twice"), row(Table::Op, "p", "y")];
-    let answer = store.commit(&write(Some("1"), "2", rows)).await;
+    for at in 0..3 {
+        let mut edit = write(Some("1"), "2", vec![row(Table::Op, "o", "x")]);
+        edit.rows.insert(at, row(Table::Body, "a", "twice"));
+        let answer = store.commit(&edit).await;
+        let left = (store.load().await, store.scan(Table::Body, "", "z", 9).await);
+        let Err(StoreError::Failed(why)) = answer else { panic!("at {at}: {answer:?}, left {left:?}") };
+        assert!(why.starts_with("ConstraintError: "), "at {at}: {why}");
+        let kept = vec![("a".to_owned(), "kept".to_owned())];
+        assert_eq!(left, (Ok(vec![row(Table::Meta, HEAD, "1")]), Ok(kept)), "at {at}");
+    }
     drop(patch);
-    let Err(StoreError::Failed(why)) = answer else { panic!("{answer:?}") };
-    assert!(why.starts_with("ConstraintError: "), "{why}");
-    assert_eq!(store.load().await.unwrap(), [row(Table::Meta, HEAD, "1")]);
-    assert_eq!(store.scan(Table::Op, "", "z", 9).await, Ok(vec![]));
 }
 
 #[wasm_bindgen_test]
@@ -442,4 +446,49 @@ async fn a_platform_without_indexeddb_says_failed() {
     let answer = IdbStore::open("nowhere").await.map(|_| ());
     drop(patch);
     assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+}
+
+#[wasm_bindgen_test]
+async fn when_the_room_is_really_used_up_a_commit_is_full_and_deleting_makes_room_again() {
+    // Only where the browser grants little (Firefox here, by its settings): nobody fills a disk to see a test pass.
+    let quota = awaited("return navigator.storage.estimate().then(it => it.quota)", Array::new()).await;
+    if quota.as_f64().unwrap() > 64.0 * 1024.0 * 1024.0 {
+        return;
+    }
+    let name = fresh("quota");
+    let store = stored(&name).await;
+    let noise = |seed: u32| {
+        // Text that no engine compresses away, 1 MiB of it.
+        let mut state = u64::from(seed) + 1;
+        let next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            char::from(33 + (state % 90) as u8)
+        };
+        std::iter::repeat_with(next).take(1 << 20).collect::<String>()
+    };
+    let mut head_now = "1".to_owned();
+    let mut written = 0;
+    let full = loop {
+        let next = format!("head {written}");
+        let rows =
+            vec![row(Table::Body, &format!("big {written:03}"), &noise(written)), row(Table::Op, "o", &next)];
+        match store.commit(&write(Some(&head_now), &next, rows)).await {
+            Ok(()) => head_now = next,
+            other => break other,
+        }
+        written += 1;
+        assert!(written < 100, "the quota never ended");
+    };
+    let Err(StoreError::Full(why)) = full else { panic!("{full:?}") };
+    assert!(why.starts_with("QuotaExceededError"), "{why}");
+    assert_eq!(head(&store).await.as_ref(), Some(&head_now));
+    assert_eq!(store.scan(Table::Body, "big", "bih", 999).await.unwrap().len() as u32, written);
+    let gone =
+        (0..written).map(|at| Row { table: Table::Body, key: format!("big {at:03}"), value: None }).collect();
+    store.commit(&write(Some(&head_now), "freed", gone)).await.unwrap();
+    store.commit(&write(Some("freed"), "again", vec![row(Table::Body, "b", &noise(7))])).await.unwrap();
+    store.close();
+    Tab::delete(&name).await;
 }

@@ -1,7 +1,8 @@
 //! One commit: compare the head, issue every put and delete in the same tick, and wait for the disk.
 //!
 //! A request's success is not durability: only the transaction's `complete` counts, and whatever ends in `abort` has
-//! written nothing.
+//! written nothing. `commit()` is called when the last request has succeeded and never before: Firefox completes a
+//! transaction that was told to commit early although one of its requests fails later, without that row.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -54,40 +55,40 @@ impl Plan {
         }
     }
 
-    /// Issues every request, now. The first that throws ends it.
-    fn issue(&self, transaction: &IdbTransaction) -> Result<(), JsValue> {
+    /// Issues every request, now, and gives the last one. The first that throws ends it.
+    fn issue(&self, transaction: &IdbTransaction) -> Result<Option<IdbRequest>, JsValue> {
         let mut current: Option<(Table, IdbObjectStore)> = None;
+        let mut last = None;
         for (table, key, value) in &self.rows {
             let store = match current.take().filter(|(open, _)| open == table) {
                 Some((_, store)) => store,
                 None => transaction.object_store(table.name())?,
             };
-            match value {
+            last = Some(match value {
                 Some(value) => store.put_with_key(value, key)?,
                 None => store.delete(key)?,
-            };
+            });
             current = Some((*table, store));
         }
-        Ok(())
+        Ok(last)
     }
-}
 
-/// What the head's row says about a plan.
-enum Judged {
-    Fits,
-    AlreadyWritten,
-    Stale,
-}
-
-impl Plan {
-    fn judge(&self, head: &JsValue, retried: bool) -> Judged {
+    /// Compares the head that was read, and issues the requests when it fits.
+    fn apply(
+        &self,
+        head: &IdbRequest,
+        transaction: &IdbTransaction,
+        retried: bool,
+    ) -> Result<Option<IdbRequest>, StoreError> {
+        let found = head.result().map_err(|thrown| refused(&thrown.into()))?;
         // Comparing two JavaScript strings compares their code units, which is byte by byte.
-        if *head == self.expects {
-            Judged::Fits
-        } else if retried && *head == self.head {
-            Judged::AlreadyWritten
+        if found == self.expects {
+            self.issue(transaction).map_err(|thrown| refused(&thrown.into()))
+        } else if retried && found == self.head {
+            // The first try had come through, only its answer was lost.
+            Ok(None)
         } else {
-            Judged::Stale
+            Err(StoreError::Stale)
         }
     }
 }
@@ -102,24 +103,21 @@ pub(super) async fn commit(database: &IdbDatabase, plan: Rc<Plan>) -> Result<(),
 
     let (done, ended) = oneshot::channel();
     let mut done = Some(done);
+    let mut issued = false;
     let mut own_reason = None;
     let (request, running) = (head.clone(), transaction.clone());
     let on_event = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
         let answer = match event.type_().as_str() {
-            "success" => {
-                let found = request.result().unwrap_or(JsValue::NULL);
-                let issued = match plan.judge(&found, retried) {
-                    Judged::Fits => plan.issue(&running).map_err(|thrown| refused(&Thrown::from(thrown))),
-                    Judged::AlreadyWritten => Ok(()),
-                    Judged::Stale => Err(StoreError::Stale),
-                };
-                own_reason = issued.err();
-                // Either call fails only on a transaction that has ended already, and then its event is on the way. A
-                // browser without `commit` commits by itself.
-                let end = if own_reason.is_some() { "abort" } else { "commit" };
-                let _ = js::call(&running, end, &[]);
-                return;
+            "success" if !issued => {
+                issued = true;
+                match plan.apply(&request, &running, retried) {
+                    Ok(Some(last)) => return last.set_onsuccess(request.onsuccess().as_ref()),
+                    Ok(None) => return end(&running, "commit"),
+                    Err(reason) => own_reason = Some(reason),
+                }
+                return end(&running, "abort");
             }
+            "success" => return end(&running, "commit"),
             "complete" => Ok(()),
             _ => Err(own_reason.take().unwrap_or_else(|| aborted(&running))),
         };
@@ -143,6 +141,12 @@ fn begin(database: &IdbDatabase, plan: &Plan) -> Result<IdbTransaction, Thrown> 
     let mode = JsValue::from_str("readwrite");
     let transaction = js::call(database, "transaction", &[&plan.tables, &mode, &plan.options])?;
     Ok(transaction.unchecked_into())
+}
+
+/// Ends the transaction. Either way of ending fails only when it has ended already, and then its event is on the way; a
+/// browser without `commit` commits by itself.
+fn end(transaction: &IdbTransaction, how: &str) {
+    let _ = js::call(transaction, how, &[]);
 }
 
 fn aborted(transaction: &IdbTransaction) -> StoreError {
