@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::model::{DELETED, Fields, Kind, Record, Strategy, Winner};
-use crate::stamp::Stamp;
+use crate::stamp::{Replica, Stamp};
 
 /// What to do with a version that arrives.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,9 +65,17 @@ fn field_level(incoming: &Record, stored: &Record, base: Option<&Record>) -> Ver
             return Verdict::Concurrent { current: side.clone(), winner, conflict };
         }
     }
-    let version = stored.version.after(incoming.version);
+    let version = mixture(incoming.version, stored.version);
     let current = Record { version, base: Some(stored.version), ..merged };
     Verdict::Concurrent { current, winner: Winner::Merged, conflict }
+}
+
+/// The stamp of a mixture: greater than both. Its replica is made of both, because a stamp of either replica could be one
+/// that its device gives to its own next edit.
+fn mixture(incoming: Stamp, stored: Stamp) -> Stamp {
+    let top = stored.after(incoming);
+    let [a, b] = [incoming, stored].map(|stamp| stamp.replica.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    Stamp { replica: Replica(a.rotate_left(29) ^ b ^ 0x6d69_7874_7572_6521), ..top }
 }
 
 /// Whether some register was changed on both sides to different values, or one side deleted what the other edited.

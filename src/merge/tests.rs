@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Key;
-use crate::stamp::Replica;
+
 use serde_json::json;
 
 fn at(ms: i64, replica: u64) -> Stamp {
@@ -71,6 +71,7 @@ fn a_merge_is_newer_than_both_sides() {
         panic!("not concurrent")
     };
     assert!(current.version > a.version && current.version > b.version);
+    assert!(![a.version.replica, b.version.replica].contains(&current.version.replica));
     assert_eq!((current.fields["note"].clone(), current.fields["tags"].clone()), (json!("a"), json!(["x"])));
     assert_eq!(loser(&a, &b, winner), a.version);
 }

@@ -72,7 +72,7 @@ fn a_pull_does_not_overwrite_a_pending_edit() {
     desk.wall = 5_000_000;
     desk.patch("a", json!({"note": "mine"})).unwrap();
     let other = theirs(&desk, 2_000_000, json!({"note": "theirs"}));
-    desk.round(page(&[other.clone()])).unwrap();
+    desk.round(page(std::slice::from_ref(&other))).unwrap();
     assert_eq!(desk.seen("a").unwrap().fields["note"], json!("mine"));
     assert_eq!(desk.state.index[&Key::session("a")].summary["note"], json!("mine"));
     assert_eq!(desk.state.index[&Key::session("a")].version, Some(other.version));
@@ -95,7 +95,7 @@ fn an_edit_of_a_winning_server_version_does_not_swallow_the_losing_one() {
     let mut desk = synced();
     desk.patch("a", json!({"note": "mine"})).unwrap();
     let other = theirs(&desk, 9_000_000, json!({"note": "theirs"}));
-    desk.round(page(&[other.clone()])).unwrap();
+    desk.round(page(std::slice::from_ref(&other))).unwrap();
     desk.patch("a", json!({"tags": ["x"]})).unwrap();
     let ops = desk.ops();
     assert_eq!(ops.len(), 2);
