@@ -4,15 +4,27 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-const pkg = fileURLToPath(new URL("../pkg/", import.meta.url));
+const pkg = new URL("../pkg/", import.meta.url);
 
-/** The package's entry module. It is a build product, so that tests of the page's own code run without it. */
+/** The path a browser gets for an entry of a package's `exports`. */
+function target(entry: unknown): string | undefined {
+  if (typeof entry === "string") return entry;
+  if (typeof entry !== "object" || entry === null) return undefined;
+  const conditions = new Map(Object.entries(entry));
+  return ["browser", "import", "default"].map((name) => target(conditions.get(name))).find((path) => path !== undefined);
+}
+
+/**
+ * The package's module for browsers. The package is a build product that need not be there to install, to type-check
+ * other parts or to run the tests of the page's own code.
+ */
 function entry(): string {
-  if (!existsSync(`${pkg}package.json`)) return pkg;
-  const manifest: unknown = JSON.parse(readFileSync(`${pkg}package.json`, "utf8"));
-  const main = typeof manifest === "object" && manifest !== null && "main" in manifest ? manifest.main : undefined;
-  if (typeof main !== "string") throw new Error("../pkg/package.json names no main module");
-  return fileURLToPath(new URL(main, new URL("../pkg/", import.meta.url)));
+  const manifest = new URL("package.json", pkg);
+  if (!existsSync(manifest)) return fileURLToPath(pkg);
+  const { exports }: { exports?: { readonly ["."]?: unknown } } = JSON.parse(readFileSync(manifest, "utf8"));
+  const path = target(exports?.["."]);
+  if (path === undefined) throw new Error("../pkg/package.json exports no module for browsers");
+  return fileURLToPath(new URL(path, pkg));
 }
 
 export default defineConfig({
@@ -20,7 +32,7 @@ export default defineConfig({
   resolve: { alias: { "@keyflow/sync": entry() } },
   server: {
     proxy: { "/api": "http://127.0.0.1:8787" },
-    fs: { allow: [".", pkg] },
+    fs: { allow: [".", fileURLToPath(pkg)] },
   },
   build: {
     target: "es2022",

@@ -6,7 +6,7 @@ type Look = "plain" | "primary" | "quiet" | "danger";
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
-  testId?: string;
+  testId?: string | undefined;
 }
 
 export function Button({ look = "plain", testId, className, type = "button", ...rest }: ButtonProps) {
@@ -32,7 +32,7 @@ interface ConfirmProps {
 }
 
 /** A button for something that cannot be undone: the first press asks, the second acts. */
-export function ConfirmButton({ children, question, confirm, onConfirm, testId, disabled }: ConfirmProps) {
+export function ConfirmButton({ children, question, confirm, onConfirm, testId, disabled = false }: ConfirmProps) {
   const [asking, setAsking] = useState(false);
   if (!asking) {
     return (
