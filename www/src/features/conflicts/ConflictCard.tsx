@@ -63,6 +63,9 @@ export function ConflictCard({ conflict }: { conflict: Conflict }) {
                 <th scope="row">{label}</th>
                 {(["local", "remote"] as const).map((side) => (
                   <td key={side}>
+                    <span className={styles.side} aria-hidden="true">
+                      {sides[side]}
+                    </span>
                     <label className={styles.option}>
                       <input
                         type="radio"

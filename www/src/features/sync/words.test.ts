@@ -56,8 +56,8 @@ describe("the label", () => {
   });
 
   test("puts parked changes before everything but a lost link", () => {
-    expect(statusWords({ ...settled, phase: "offline", parked: 1 }).label).toBe("1 change needs attention");
-    expect(statusWords({ ...settled, parked: 2 }).label).toBe("2 changes need attention");
+    expect(statusWords({ ...settled, phase: "offline", parked: 1 }).label).toBe("1 needs attention");
+    expect(statusWords({ ...settled, parked: 2 }).label).toBe("2 need attention");
     expect(statusWords({ ...settled, phase: "authRequired", parked: 2 }).label).toBe("Not linked");
   });
 });

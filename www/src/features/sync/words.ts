@@ -5,7 +5,6 @@
  * is called saved, and nothing saved here is called sent.
  */
 import type { Status } from "../../core";
-import { plural } from "../../ui/format";
 import type { Tone } from "../../ui/Chip";
 
 export interface StatusWords {
@@ -41,7 +40,7 @@ export function statusWords(status: Status): StatusWords {
   }
   if (parked > 0) {
     return {
-      label: `${plural(parked, "change")} ${parked === 1 ? "needs" : "need"} attention`,
+      label: `${parked.toLocaleString()} ${parked === 1 ? "needs" : "need"} attention`,
       tone: "wrong",
       explanation: `The server did not take everything. ${safe} See below what can be done.`,
     };

@@ -60,9 +60,8 @@ function Figures({ numbers }: { numbers: Numbers }) {
           {formatDuration(numbers.durationMs)}
           {numbers.pausedMs ? <small> + {formatDuration(numbers.pausedMs)} paused</small> : null}
         </Figure>
-        <Figure label="characters" testId="result-characters">
+        <Figure label="characters right / wrong / extra / missed" testId="result-characters">
           {chars ? `${chars.correct} / ${chars.incorrect} / ${chars.extra} / ${chars.missed}` : "–"}
-          <small> right / wrong / extra / missed</small>
         </Figure>
       </dl>
       {flags.length > 0 && (

@@ -87,9 +87,9 @@ function Typing({ desk, view }: { desk: Desk; view: DeskView }) {
           {view.capsLock ? (
             <strong data-testid="caps-lock">Caps Lock is on</strong>
           ) : (
-            <>
+            <span className={styles.keys}>
               <kbd>Tab</kbd> then <kbd>Enter</kbd> for another text, <kbd>Esc</kbd> to pause
-            </>
+            </span>
           )}
         </p>
       </div>
