@@ -3,10 +3,10 @@
  *
  * Everything else gets KeyFlow, its types and its pure functions from here, never from the package.
  */
-import init, { isKeyFlowError, KeyFlow, measure } from "@keyflow/sync";
+import init, { isKeyFlowError, KeyFlow } from "@keyflow/sync";
 import type { Change, Status } from "@keyflow/sync";
 
-export { isKeyFlowError, KeyFlow, measure };
+export { isKeyFlowError, KeyFlow };
 export type {
   Change,
   Conflict,

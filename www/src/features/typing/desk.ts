@@ -4,9 +4,10 @@
  * Each event makes one call into the core; what the screen shows is collected once per frame. Results come from the
  * core only, and "saved" is said only after the core said so.
  */
-import { keepStorage, measure, type Draft, type KeyFlow, type Live, type Metrics, type Mode } from "../../core";
+import { keepStorage, type Draft, type KeyFlow, type Live, type Metrics } from "../../core";
 import type { KeyEvent, Session, SessionHandle, SessionState, WordView } from "../../core";
 import { choose, chooseWords, exercises, type Chosen, type Exercise } from "../../texts/choose";
+import { exerciseOf, modeOf } from "./exercise";
 import type { Keystroke } from "./input-map";
 
 /** Words added to a time test at once, and how few may be left before that. */
@@ -40,23 +41,6 @@ export interface DeskView {
   readonly warning: unknown;
 }
 
-function modeOf(exercise: Exercise): Mode {
-  switch (exercise.kind) {
-    case "passage":
-      return { kind: "text" };
-    case "words":
-      return { kind: "words", value: exercise.count };
-    case "time":
-      return { kind: "time", value: exercise.seconds };
-  }
-}
-
-function exerciseOf(mode: Mode): Exercise {
-  if (mode.kind === "time") return { kind: "time", seconds: mode.value };
-  if (mode.kind === "words" && mode.value !== undefined) return { kind: "words", count: mode.value };
-  return { kind: "passage" };
-}
-
 export class Desk {
   readonly #kf: KeyFlow;
   readonly #listeners = new Set<() => void>();
@@ -70,7 +54,6 @@ export class Desk {
   #frame: number | undefined;
   #limit: ReturnType<typeof setTimeout> | undefined;
   #checkpoints: ReturnType<typeof setInterval> | undefined;
-  #unsaved = false;
   /** The checkpoint being written; it settles before its session is thrown away. Never rejects. */
   #securing: Promise<void> = Promise.resolve();
 
@@ -140,6 +123,8 @@ export class Desk {
   }
 
   async #take(exercise: Exercise, title: string, open: () => Promise<SessionHandle>): Promise<void> {
+    // A session that is being saved is not thrown away by a key pressed too soon.
+    if (this.#view.stage.name === "saving") return;
     const turn = ++this.#turn;
     this.#stopTimers();
     const before = this.#handle;
@@ -159,7 +144,6 @@ export class Desk {
       // A word that was not reached has nothing typed; the caret is in the last one that was.
       const word = Math.max(0, words.findLastIndex((view) => view.typed !== null));
       this.#handle = handle;
-      this.#unsaved = false;
       this.#dirty = undefined;
       this.#lastKey = performance.now();
       this.#show({
@@ -236,12 +220,10 @@ export class Desk {
     try {
       const session = await handle.end(this.#lastKey);
       if (handle !== this.#handle) return;
-      this.#unsaved = false;
       this.#show({ stage: { name: "saved", session }, state: handle.state });
       void keepStorage();
     } catch (error) {
       if (handle !== this.#handle) return;
-      this.#unsaved = true;
       this.#show({ stage: { name: "unsaved", error, metrics: this.#measured(handle) }, state: handle.state });
     }
   }
@@ -255,15 +237,9 @@ export class Desk {
     return JSON.stringify({ ...log, metrics: this.#measured(handle) ?? null }, null, 2);
   }
 
-  /** Whether closing the page now would lose a finished session. */
-  get holdsUnsaved(): boolean {
-    return this.#unsaved || this.#view.stage.name === "saving";
-  }
-
   #measured(handle: SessionHandle): Metrics | undefined {
     try {
-      const mode = modeOf(this.#view.exercise);
-      return measure({ target: handle.text, mode, language: "en", events: handle.events() });
+      return handle.metrics();
     } catch {
       // The failure that matters, the one to save, is already on the screen.
       return undefined;
