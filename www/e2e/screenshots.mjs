@@ -30,9 +30,8 @@ async function take(look, options) {
     await shot("result");
 
     await other.join(await device.linkCode());
-    await page.getByTestId("device").nth(1).waitFor().catch(() => page.reload());
-    await device.go("devices");
-    await page.getByTestId("device").first().waitFor();
+    await page.getByTestId("reload-devices").click();
+    await page.getByTestId("device").nth(1).waitFor();
     await shot("devices");
 
     // The same note, edited on both devices before either syncs.

@@ -27,10 +27,11 @@ export interface Reading<T> {
 }
 
 /**
- * Reads with `load`, and again after every change of the store. At most one reading runs at a time; changes during it
- * cause one more. `load` must be the same function until something else is to be read.
+ * Reads with `load`, and again after every change of the store unless it is told `once`, as for what the server is
+ * asked. At most one reading runs at a time; changes during it cause one more. `load` must be the same function until
+ * something else is to be read.
  */
-export function useReading<T>(load: (kf: KeyFlow) => Promise<T>): Reading<T> {
+export function useReading<T>(load: (kf: KeyFlow) => Promise<T>, follow: "changes" | "once" = "changes"): Reading<T> {
   const kf = useKeyFlow();
   const [value, setValue] = useState<T>();
   const [error, setError] = useState<unknown>();
@@ -62,12 +63,12 @@ export function useReading<T>(load: (kf: KeyFlow) => Promise<T>): Reading<T> {
     };
     again.current = () => void read();
     void read();
-    const stop = onChange(() => void read());
+    const stop = follow === "changes" ? onChange(() => void read()) : undefined;
     return () => {
       gone = true;
-      stop();
+      stop?.();
     };
-  }, [kf, load]);
+  }, [kf, load, follow]);
 
   const reload = useCallback(() => again.current(), []);
   return { value, error, reload };

@@ -120,7 +120,7 @@ function Entry({ device, onRevoked }: { device: Device; onRevoked: () => void })
 const load = (kf: KeyFlow) => kf.devices();
 
 export function DevicesScreen() {
-  const { value, error, reload } = useReading(load);
+  const { value, error, reload } = useReading(load, "once");
   return (
     <Page
       title="Devices"
@@ -132,13 +132,17 @@ export function DevicesScreen() {
         <Join onJoined={reload} />
       </div>
       <section className={styles.section}>
-        <h2>Linked devices</h2>
+        <div className={styles.title}>
+          <h2>Linked devices</h2>
+          <Button look="quiet" testId="reload-devices" onClick={reload}>
+            Refresh
+          </Button>
+        </div>
         {error !== undefined && (
           <Notice
             kind="warn"
             title="The list cannot be read at the moment."
             testId="devices-error"
-            actions={<Button onClick={reload}>Try again</Button>}
           >
             It is kept on the server. Typing and your history work without it.
           </Notice>
