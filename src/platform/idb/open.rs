@@ -212,9 +212,10 @@ async fn open_existing(name: &str) -> Result<Option<Raw>, Thrown> {
     Ok(Some(Raw::new(request.result()?.unchecked_into())))
 }
 
-/// What rexie says, with the browser's reason inside.
+/// What rexie says, with the browser's reason inside. rexie keeps the reason as text only.
 pub(super) fn refused(error: &rexie::Error) -> StoreError {
-    StoreError::Failed(error.source().map_or_else(|| error.to_string(), ToString::to_string))
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    if why.contains("QuotaExceededError") { StoreError::Full(why) } else { StoreError::Failed(why) }
 }
 
 fn no_answer() -> StoreError {
