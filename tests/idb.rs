@@ -102,6 +102,38 @@ async fn an_upgrade_that_another_tab_blocks_settles_within_five_seconds() {
     Tab::open(&name, VERSION + 1, &["meta"]).await.close();
 }
 
+/// Makes the first `times` calls of `indexedDB.open` never answer, and the timers ten times as fast.
+fn silent(times: u32) -> tab::Patch {
+    patched(&format!(
+        "const [open, wait] = [IDBFactory.prototype.open, globalThis.setTimeout];
+         globalThis.kfOpens = 0;
+         IDBFactory.prototype.open = function (...a) {{
+           return ++kfOpens > {times} ? open.apply(this, a) : {{}};
+         }};
+         globalThis.setTimeout = (work, ms, ...a) => wait(work, ms / 10, ...a);
+         return () => {{ IDBFactory.prototype.open = open; globalThis.setTimeout = wait; }};"
+    ))
+}
+
+#[wasm_bindgen_test]
+async fn a_browser_that_does_not_answer_the_first_time_is_asked_again() {
+    let name = fresh("silent once");
+    stored(&name).await.close();
+    let patch = silent(1);
+    let store = IdbStore::open(&name).await;
+    drop(patch);
+    assert_eq!(head(&store.unwrap()).await.as_deref(), Some("1"));
+}
+
+#[wasm_bindgen_test]
+async fn a_browser_that_never_answers_is_blocked_after_the_second_time() {
+    let patch = silent(9);
+    let answer = IdbStore::open(&fresh("silent")).await.map(|_| ());
+    let opens = script("return kfOpens").as_f64();
+    drop(patch);
+    assert_eq!((answer, opens), (Err(StoreError::Blocked), Some(2.0)));
+}
+
 #[wasm_bindgen_test]
 async fn a_database_of_our_version_without_a_table_is_damaged_and_stays_as_it_is() {
     let name = fresh("holes");
