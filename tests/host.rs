@@ -13,13 +13,9 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::Array;
 use keyflow_sync::platform::host::{BrowserHost, online_hint};
 use keyflow_sync::seam::{Heard, Host};
-use tab::{awaited, patched, script};
+use tab::{awaited, fresh, patched, script};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
-
-fn fresh(name: &str) -> String {
-    format!("{name} {}", uuid::Uuid::new_v4())
-}
 
 fn listening(host: &BrowserHost) -> Rc<RefCell<Vec<Heard>>> {
     let heard = Rc::new(RefCell::new(Vec::new()));
