@@ -70,11 +70,11 @@ pub async fn link(
 pub async fn list(State(app): State<App>, who: Principal) -> Result<Json<Value>, Problem> {
     let devices = app.store.devices(&who.user).await?.into_iter().map(|device| {
         json!({
-            "current": device.id == who.device, "deviceId": device.id, "name": device.name,
+            "current": device.id == who.device, "id": device.id, "name": device.name,
             "createdAt": device.created_at, "lastSeenAt": device.seen_at,
         })
     });
-    Ok(Json(json!({ "devices": devices.collect::<Vec<_>>() })))
+    Ok(Json(json!({ "userId": who.user.to_string(), "devices": devices.collect::<Vec<_>>() })))
 }
 
 /// `DELETE /api/devices/{id}`: its token is refused from now on.

@@ -69,6 +69,11 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         Ok(answer?)
     }
 
+    /// Who this device is at the server; `None` before it registered.
+    pub fn account(&self) -> Option<Account> {
+        self.state.borrow().head.account.clone()
+    }
+
     /// A code that joins another device to this user.
     pub async fn link_code(&self) -> Result<LinkCode, Error> {
         Ok(read_as(self.ask_signed_in(http::post("/api/devices/link-codes", &json!({}))).await?)?)
@@ -84,7 +89,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let body = json!({ "code": code, "name": self.setup.device_name });
         let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
         self.commit(Intent::Round(&Progress::Join(account), 0)).await?;
-        self.post(Event::SyncNow);
+        drop(self.ask_for_round());
         Ok(())
     }
 
@@ -103,7 +108,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// Uses another token from now on, and tries at once. Whose it is, the server says.
     pub async fn set_token(&self, token: String) -> Result<(), Error> {
         self.use_token(token).await?;
-        self.post(Event::SyncNow);
+        drop(self.ask_for_round());
         Ok(())
     }
 

@@ -20,6 +20,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 self.hear_other_tab().await;
                 continue;
             }
+            if event == Event::SyncNow && self.asked.borrow().is_empty() {
+                // The round it asked for has begun, and may have ended, already.
+                continue;
+            }
             let before = self.engine.borrow().phase();
             let effects = {
                 let (state, now, random) = (self.state.borrow(), self.host.now(), self.host.random() as u64);
@@ -56,7 +60,9 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 None
             }
             Effect::Report(report) => {
-                for waiting in self.rounds.borrow_mut().drain(..) {
+                // Without a round, the report is the answer to those who asked for one.
+                let list = if self.in_round.replace(false) { &self.joined } else { &self.asked };
+                for waiting in list.borrow_mut().drain(..) {
                     // Whoever waited may have given up.
                     let _ = waiting.send(report.clone());
                 }
@@ -66,6 +72,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             Effect::Lock { steal } => {
                 let guard = self.host.round(steal).await;
                 let held = guard.is_some();
+                if held {
+                    self.in_round.set(true);
+                    self.joined.borrow_mut().append(&mut self.asked.borrow_mut());
+                }
                 *self.guard.borrow_mut() = guard;
                 Some(Event::Locked(held))
             }
