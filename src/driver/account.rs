@@ -88,7 +88,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         }
         let body = json!({ "code": code, "name": self.setup.device_name });
         let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
-        self.commit(Intent::Round(&Progress::Join(account), 0)).await?;
+        self.commit(Intent::Round(&Progress::Link(account), 0)).await?;
         drop(self.ask_for_round());
         Ok(())
     }
@@ -116,6 +116,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let unknown = Account { user_id: String::new(), device_id: String::new(), token };
         let take = |head: &mut Head| {
             head.account = Some(unknown.clone());
+            // A round that runs for the old account ends.
+            head.round += 1;
             (head.signed_out, head.auth_required, head.retry_at) = (false, false, None);
         };
         self.commit(Intent::Head(&take)).await.map(|_| ())
@@ -125,6 +127,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub async fn sign_out(&self) -> Result<(), Error> {
         let leave = |head: &mut Head| {
             (head.account, head.signed_out, head.auth_required) = (None, true, false);
+            head.round += 1;
             (head.retry_at, head.failures, head.last_error) = (None, 0, None);
         };
         self.commit(Intent::Head(&leave)).await?;

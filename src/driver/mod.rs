@@ -302,7 +302,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             Intent::Wipe(rows) => {
                 let replica = Replica((self.host.random() >> 64) as u64);
                 plan.batch.durability = crate::seam::Durability::Strict;
-                plan.batch.head = Head { signed_out: true, ..Head::new(replica) };
+                let round = plan.state.head.round + 1;
+                plan.batch.head = Head { signed_out: true, round, ..Head::new(replica) };
                 plan.batch.changes.extend(rows.iter().cloned().map(Change::Raw));
             }
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Driver, Effect, Event, Intent, Now, http};
+use crate::engine::FENCED;
 use crate::error::{Error, TransportError};
 use crate::model::{Key, Record};
 use crate::queue::Operation;
@@ -60,6 +61,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 None
             }
             Effect::Report(report) => {
+                if report.error.as_ref().is_some_and(|error| error.code == FENCED) {
+                    // Those who waited get a round that is not ended by another.
+                    self.in_round.set(false);
+                    self.asked.borrow_mut().append(&mut self.joined.borrow_mut());
+                    self.post(Event::SyncNow);
+                    return None;
+                }
                 // Without a round, the report is the answer to those who asked for one.
                 let list = if self.in_round.replace(false) { &self.joined } else { &self.asked };
                 for waiting in list.borrow_mut().drain(..) {

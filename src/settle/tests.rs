@@ -206,7 +206,7 @@ fn a_device_of_another_user_offers_everything_again() {
     let mut desk = synced();
     desk.round(Progress::Join(account("u"))).unwrap();
     assert!(desk.ops().is_empty());
-    desk.round(Progress::Join(account("someone else"))).unwrap();
+    desk.round(Progress::Link(account("someone else"))).unwrap();
     let ops = desk.ops();
     assert_eq!((ops.len(), ops[0].version), (1, desk.seen("a").unwrap().version));
     assert_eq!(desk.state.head.cursor, None);
