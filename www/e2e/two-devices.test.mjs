@@ -43,9 +43,8 @@ test("a session typed without a network is saved at once and queued", async () =
 
 test("it is still there after the page was opened anew", async () => {
   // The page itself comes from the server, so only this reload has a network; nothing may depend on it.
-  await first.page.context().setOffline(false);
+  await first.offline(false);
   await first.page.reload();
-  await first.ready();
   assert.deepEqual((await first.history()).map((row) => row.id), typed);
 });
 
