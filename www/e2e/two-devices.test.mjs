@@ -67,6 +67,10 @@ test("a device that joins with a code shows the session", async () => {
   typed.push(own);
 });
 
+test("both devices are listed, each knowing which one it is", async () => {
+  for (const device of [first, second]) assert.deepEqual(sorted(await device.devices()), ["false", "true"]);
+});
+
 test("a server that dies after storing a push, before answering, loses and doubles nothing", async () => {
   await first.offline();
   const fresh = [await first.typeSession(), await first.typeSession(), await first.typeSession()];
