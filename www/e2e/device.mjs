@@ -158,6 +158,16 @@ export class Device {
     return code ?? "";
   }
 
+  /** For each listed device, whether it is this one. */
+  async devices() {
+    await this.go("history");
+    await this.go("devices");
+    await this.page.getByTestId("device-list").waitFor();
+    return this.page
+      .getByTestId("device")
+      .evaluateAll((devices) => devices.map((device) => device.getAttribute("data-current") ?? ""));
+  }
+
   /** @param {string} code */
   async join(code) {
     await this.go("devices");

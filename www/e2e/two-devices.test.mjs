@@ -43,9 +43,8 @@ test("a session typed without a network is saved at once and queued", async () =
 
 test("it is still there after the page was opened anew", async () => {
   // The page itself comes from the server, so only this reload has a network; nothing may depend on it.
-  await first.page.context().setOffline(false);
+  await first.offline(false);
   await first.page.reload();
-  await first.ready();
   assert.deepEqual((await first.history()).map((row) => row.id), typed);
 });
 
@@ -66,6 +65,10 @@ test("a device that joins with a code shows the session", async () => {
   await first.syncNow();
   await first.sees(own, "synced");
   typed.push(own);
+});
+
+test("both devices are listed, each knowing which one it is", async () => {
+  for (const device of [first, second]) assert.deepEqual(sorted(await device.devices()), ["false", "true"]);
 });
 
 test("a server that dies after storing a push, before answering, loses and doubles nothing", async () => {

@@ -5,6 +5,7 @@
  */
 import init, { isKeyFlowError, KeyFlow } from "@keyflow/sync";
 import type { Change, Status } from "@keyflow/sync";
+import { deviceName } from "./device-name";
 
 export { isKeyFlowError, KeyFlow };
 export type {
@@ -54,7 +55,10 @@ function set(next: Opening): void {
 async function open(): Promise<void> {
   try {
     await init();
-    const kf = await KeyFlow.open({ server: window.location.origin });
+    const kf = await KeyFlow.open({
+      server: window.location.origin,
+      deviceName: deviceName(navigator.userAgent),
+    });
     status = kf.status();
     kf.subscribe((change) => {
       status = change.status;

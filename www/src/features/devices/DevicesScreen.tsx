@@ -1,6 +1,6 @@
 /*! The devices that share one history: invite one, join one, shut one out. */
 import { useId, useState, type FormEvent } from "react";
-import { useAction, useKeyFlow, useReading, type Device, type KeyFlow, type LinkCode } from "../../core";
+import { explain, useAction, useKeyFlow, useReading, type Device, type KeyFlow, type LinkCode } from "../../core";
 import { Button, ConfirmButton } from "../../ui/Button";
 import { Chip } from "../../ui/Chip";
 import { formatWhen } from "../../ui/format";
@@ -89,7 +89,7 @@ function Join({ onJoined }: { onJoined: () => void }) {
 function Entry({ device, onRevoked }: { device: Device; onRevoked: () => void }) {
   const kf = useKeyFlow();
   const revoke = useAction(() => kf.revoke(device.id));
-  const name = device.name ?? "Unnamed device";
+  const name = device.name?.trim() || "Unnamed device";
   return (
     <li className={styles.device} data-testid="device" data-device-id={device.id} data-current={device.current}>
       <div>
@@ -144,7 +144,7 @@ export function DevicesScreen() {
             title="The list cannot be read at the moment."
             testId="devices-error"
           >
-            It is kept on the server. Typing and your history work without it.
+            It is kept on the server. Typing and your history work without it. <small>({explain(error).detail})</small>
           </Notice>
         )}
         {value && (
