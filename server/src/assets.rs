@@ -26,6 +26,9 @@ pub async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = uri.path().trim_start_matches('/');
+    if path == "api" || path.starts_with("api/") {
+        return Problem::not_found("address").into_response();
+    }
     if let Some(file) = Page::get(path) {
         return serve(path, file, &headers);
     }
