@@ -1,5 +1,7 @@
 //! The web page, from inside the program. A server built without one says so instead.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +28,9 @@ pub async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = uri.path().trim_start_matches('/');
+    if path == "api" || path.starts_with("api/") {
+        return Problem::not_found("address").into_response();
+    }
     if let Some(file) = Page::get(path) {
         return serve(path, file, &headers);
     }
@@ -44,8 +49,17 @@ pub async fn asset(method: Method, uri: Uri, headers: HeaderMap) -> Response {
 }
 
 fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
-    let hash: String =
-        file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    answer(path, file.metadata.mimetype(), file.metadata.sha256_hash(), file.data, headers)
+}
+
+fn answer(
+    path: &str,
+    mime: &str,
+    sha256: [u8; 32],
+    content: Cow<'static, [u8]>,
+    headers: &HeaderMap,
+) -> Response {
+    let hash: String = sha256.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let cache = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let names = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, cache.to_owned())];
@@ -53,7 +67,38 @@ fn serve(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
         return (StatusCode::NOT_MODIFIED, names).into_response();
     }
-    let mime = file.metadata.mimetype();
     let kind = if mime.starts_with("text/") { format!("{mime}; charset=utf-8") } else { mime.to_owned() };
-    (names, [(header::CONTENT_TYPE, kind)], Body::from(file.data.into_owned())).into_response()
+    (names, [(header::CONTENT_TYPE, kind)], Body::from(content.into_owned())).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn got(path: &str, mime: &str, known: Option<&str>) -> Response {
+        let mut headers = HeaderMap::new();
+        if let Some(known) = known {
+            headers.insert(header::IF_NONE_MATCH, known.parse().unwrap());
+        }
+        answer(path, mime, [7; 32], Cow::Borrowed(b"content"), &headers)
+    }
+
+    #[test]
+    fn a_file_with_a_hash_in_its_name_is_kept_for_ever_and_the_start_page_is_not() {
+        let (asset, start) =
+            (got("assets/core-1a2b.wasm", "application/wasm", None), got(START, "text/html", None));
+        assert_eq!(asset.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+        assert_eq!(asset.headers()[header::CONTENT_TYPE], "application/wasm");
+        assert_eq!(start.headers()[header::CACHE_CONTROL], "no-cache");
+        assert_eq!(start.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
+    }
+
+    #[test]
+    fn a_page_that_did_not_change_is_not_sent_again() {
+        let tag = got(START, "text/html", None).headers()[header::ETAG].to_str().unwrap().to_owned();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}")] {
+            assert_eq!(got(START, "text/html", Some(&known)).status(), StatusCode::NOT_MODIFIED);
+        }
+        assert_eq!(got(START, "text/html", Some("\"x\"")).status(), StatusCode::OK);
+    }
 }

@@ -61,7 +61,10 @@ async fn run(line: Line) -> Result<ExitCode, Box<dyn std::error::Error>> {
         server.stop().await;
         return Ok(ExitCode::SUCCESS);
     };
-    let database = store::open(&config.database, config.read_connections).await?;
+    let database = match command {
+        Command::Migrate => store::open(&config.database, 1).await?,
+        Command::Backup { .. } | Command::Check => store::open_existing(&config.database).await?,
+    };
     let code = match command {
         Command::Migrate => {
             println!("the schema is up to date");

@@ -81,7 +81,8 @@ create table versions (
     primary key (user_id, kind, record_id, submitted)
 ) strict, without rowid;
 
-create index version_by_stored on versions (user_id, kind, record_id, version);
+-- The few that were clamped, by the name they got.
+create index version_by_stored on versions (user_id, kind, record_id, version) where submitted <> version;
 create index version_by_tick on versions (user_id, kind, record_id, tick, submitted);
 
 -- The conflict inbox: one row per version that lost.

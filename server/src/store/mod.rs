@@ -326,10 +326,19 @@ pub trait Write: Send {
     async fn finish(self: Box<Self>, now: Millis, clock: Millis) -> Result<(), StoreError>;
 }
 
-/// Opens the database at `url` and brings its schema up to date.
+/// Opens the database at `url`, makes it if there is none, and brings its schema up to date.
 pub async fn open(url: &str, read_connections: u32) -> Result<Arc<dyn Database>, StoreError> {
+    open_as(url, read_connections, false).await
+}
+
+/// Opens the database at `url` as it is, to look at it; an error if there is none.
+pub async fn open_existing(url: &str) -> Result<Arc<dyn Database>, StoreError> {
+    open_as(url, 1, true).await
+}
+
+async fn open_as(url: &str, read_connections: u32, existing: bool) -> Result<Arc<dyn Database>, StoreError> {
     match url.split_once(':') {
-        Some(("sqlite", _)) => Ok(Arc::new(sqlite::Sqlite::open(url, read_connections).await?)),
+        Some(("sqlite", _)) => Ok(Arc::new(sqlite::Sqlite::open(url, read_connections, existing).await?)),
         Some(("postgres" | "postgresql", _)) => {
             Err(StoreError::Address("PostgreSQL is not built in yet; use sqlite:FILE".into()))
         }

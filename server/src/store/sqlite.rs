@@ -55,17 +55,20 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl Sqlite {
-    pub(super) async fn open(url: &str, read_connections: u32) -> Result<Sqlite, StoreError> {
+    /// With `existing`, the file must be there, and its schema stays as it is.
+    pub(super) async fn open(url: &str, read_connections: u32, existing: bool) -> Result<Sqlite, StoreError> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| StoreError::Address(format!("the database address cannot be read: {error}")))?
-            .create_if_missing(true)
+            .create_if_missing(!existing)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
         let pool = |count| SqlitePoolOptions::new().max_connections(count).acquire_timeout(ACQUIRE);
         let writer = pool(1).connect_with(options.clone()).await?;
-        MIGRATIONS.run(&writer).await.map_err(|error| StoreError::Failed(error.to_string()))?;
+        if !existing {
+            MIGRATIONS.run(&writer).await.map_err(|error| StoreError::Failed(error.to_string()))?;
+        }
         let readers = pool(read_connections).connect_with(options).await?;
         Ok(Sqlite { writer, readers })
     }

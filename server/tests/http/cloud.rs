@@ -83,7 +83,7 @@ impl Cloud {
     }
 
     async fn database(&self) -> Arc<dyn keyflow_server::store::Database> {
-        keyflow_server::store::open(&format!("sqlite:{}", self.file().display()), 1).await.unwrap()
+        keyflow_server::store::open_existing(&format!("sqlite:{}", self.file().display())).await.unwrap()
     }
 
     /// Lets `ms` pass.

@@ -141,6 +141,19 @@ fn copy(database: &Path) -> std::path::PathBuf {
 }
 
 #[test]
+fn checking_a_file_that_is_not_there_fails_and_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("typo.db");
+    for command in [vec!["check"], vec!["backup", "copy.db"]] {
+        let output = program(&database).args(command).output().unwrap();
+        assert!(!output.status.success());
+    }
+    assert!(!database.exists());
+    let migrated = program(&database).arg("migrate").output().unwrap();
+    assert!(migrated.status.success() && database.exists());
+}
+
+#[test]
 fn a_database_that_is_not_built_in_is_named_clearly() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyflow-server"));
     let output = command.args(["--database", "postgres://localhost/keyflow"]).output().unwrap();

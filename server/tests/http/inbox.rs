@@ -19,7 +19,7 @@ async fn every_device_pulls_the_same_entry_and_its_settlement() {
     );
     device.push(&[first, won.clone()]).await;
     let seen = device.pull("0", 10).await.cursor.unwrap();
-    let met = device.push(&[lost.clone()]).await.conflicts;
+    let met = device.push(std::slice::from_ref(&lost)).await.conflicts;
 
     // The head did not change, and yet a device that was up to date gets the entry.
     let page = device.pull(&seen, 10).await;

@@ -18,7 +18,11 @@ async fn a_new_record_and_a_plain_edit_are_applied() {
     assert_eq!(outcomes, [(Outcome::Applied, Some(first.version)), (Outcome::Applied, Some(second.version))]);
     assert_eq!(reply.results[0].op.as_deref(), Some(format!("op-{}", first.version).as_str()));
     assert_eq!((reply.synced, reply.conflicts), (vec!["s".to_owned()], vec![]));
-    assert_eq!(read(&reply.merged["s"]), second);
+    let current = read(&reply.merged["s"]);
+    assert_eq!(
+        (current.version, current.base, &current.fields),
+        (second.version, second.base, &second.fields)
+    );
     assert_eq!(reply.merged["s"]["userId"], device.account.user_id.as_str());
     assert_eq!((reply.server_timestamp, reply.server_now), (START + 1, Some(START)));
     cloud.check().await;
@@ -30,8 +34,8 @@ async fn a_version_pushed_again_after_a_lost_reply_changes_nothing() {
     let (one, two) = (cloud.device().await, stamp(START, 2));
     let (mine, other) = (session("s", stamp(START, 1)), session("s", two));
     let other = edit(&other, two, json!({"note": "other"}));
-    one.push(&[mine.clone()]).await;
-    let lost = one.push(&[other.clone()]).await;
+    one.push(std::slice::from_ref(&mine)).await;
+    let lost = one.push(std::slice::from_ref(&other)).await;
     assert_eq!(lost.results[0].outcome, Outcome::Conflict);
     let before = one.pull("0", 100).await;
     let again = one.push(&[other.clone(), mine.clone()]).await;
@@ -59,7 +63,7 @@ async fn other_content_under_a_known_version_is_refused_and_the_kept_one_stays()
     let cloud = Cloud::start().await;
     let device = cloud.device().await;
     let first = session("s", stamp(START, 1));
-    device.push(&[first.clone()]).await;
+    device.push(std::slice::from_ref(&first)).await;
     let mut forged = first.clone();
     forged.fields.insert("wpm".into(), json!(300));
     let reply = device.push(&[forged, session("t", stamp(START, 1))]).await;
@@ -146,7 +150,7 @@ async fn a_stamp_from_the_future_is_brought_back_and_never_wins_twice() {
     let (ahead, behind) = (4_000_000_000_000, 1_000);
     let device = cloud.device().await;
     let first = session("s", stamp(ahead, 1));
-    let reply = device.push(&[first.clone()]).await;
+    let reply = device.push(std::slice::from_ref(&first)).await;
     let result = &reply.results[0];
     assert_eq!((result.outcome, result.clock_skew_ms), (Outcome::Applied, Some(ahead - START)));
     let clamped = result.version.unwrap();
@@ -155,7 +159,7 @@ async fn a_stamp_from_the_future_is_brought_back_and_never_wins_twice() {
 
     // The device does not know yet, and edits on top of the stamp it gave itself: still a plain edit.
     let second = edit(&first, stamp(ahead + behind, 1), json!({"note": "second"}));
-    let reply = device.push(&[second.clone()]).await;
+    let reply = device.push(std::slice::from_ref(&second)).await;
     assert_eq!((reply.results[0].outcome, &reply.conflicts), (Outcome::Applied, &vec![]));
     // Both names of a clamped version are known afterwards.
     let again = device.push(&[second.clone(), Record { version: clamped, ..first.clone() }]).await;
@@ -167,7 +171,7 @@ async fn a_stamp_from_the_future_is_brought_back_and_never_wins_twice() {
     let reply = device.push(&[other]).await;
     assert_eq!(reply.merged["s"]["note"], "an honest clock, later");
     let barely = session("t", stamp(now + 60_000, 1));
-    let reply = device.push(&[barely.clone()]).await;
+    let reply = device.push(std::slice::from_ref(&barely)).await;
     assert_eq!((reply.results[0].clock_skew_ms, reply.results[0].version), (None, Some(barely.version)));
     cloud.check().await;
 }
@@ -178,12 +182,12 @@ async fn two_users_with_the_same_ids_never_meet() {
     let (one, two) = (cloud.device().await, cloud.device().await);
     let mine = session("same", stamp(START, 1));
     let yours = edit(&session("same", stamp(START, 1)), stamp(START + 1, 1), json!({"note": "yours"}));
-    one.push(&[mine.clone()]).await;
+    one.push(std::slice::from_ref(&mine)).await;
     assert_eq!(two.get("/api/sync/sessions/same").await.0, 404);
     assert_eq!(two.get("/api/sync/sessions/same/versions").await.0, 404);
     assert_eq!(two.pull("0", 10).await.sessions.len(), 0);
     assert!(two.log("same").await.is_empty());
-    let reply = two.push(&[yours.clone()]).await;
+    let reply = two.push(std::slice::from_ref(&yours)).await;
     assert_eq!((reply.results[0].outcome, reply.conflicts.len()), (Outcome::Applied, 0));
     assert_eq!(read(&one.get("/api/sync/sessions/same").await.1), mine);
     assert_eq!(read(&two.get("/api/sync/sessions/same").await.1), yours);

@@ -59,9 +59,14 @@ async fn a_body_is_bounded_as_it_travels_and_as_it_inflates() {
     // Random bytes do not shrink: over the limit on the wire already, and announced by no length.
     let cloud = Cloud::with(|config| config.max_wire_bytes = 1_000).await;
     let device = cloud.device().await;
-    let noise: Vec<u8> = (0..4_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let stream =
-        reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(gzip(&noise))]));
+    let mut state = 1u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    });
+    let packed = gzip(&noise.take(4_000).collect::<Vec<_>>());
+    assert!(packed.len() > 1_000);
+    let stream = reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(packed)]));
     let request = device.request(Method::POST, PUSH).header("content-encoding", "gzip").body(stream);
     assert_eq!(answer(request.send().await.unwrap()).await.0, 413);
 }

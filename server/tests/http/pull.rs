@@ -65,10 +65,10 @@ async fn a_restored_backup_is_noticed_and_the_device_heals_it() {
     let mut cloud = Cloud::start().await;
     let device = cloud.device().await;
     let (old, new) = (session("old", stamp(START, 1)), session("new", stamp(START + 1, 1)));
-    device.push(&[old.clone()]).await;
+    device.push(std::slice::from_ref(&old)).await;
     let early = device.pull("0", 10).await.cursor.unwrap();
     let backup = cloud.backup("backup.db").await;
-    device.push(&[new.clone()]).await;
+    device.push(std::slice::from_ref(&new)).await;
     let late = device.pull("0", 10).await.cursor.unwrap();
     cloud.restore(&backup).await;
     let device = device.at(&cloud.url);

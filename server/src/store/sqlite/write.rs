@@ -49,8 +49,8 @@ impl Write for Transaction {
                  select body, outcome, 0 as rank from versions
                  where user_id = ?1 and kind = ?2 and record_id = ?3 and submitted = ?4
                  union all
-                 select body, outcome, 1 from versions
-                 where user_id = ?1 and kind = ?2 and record_id = ?3 and version = ?4
+                 select body, outcome, 1 from versions indexed by version_by_stored
+                 where user_id = ?1 and kind = ?2 and record_id = ?3 and version = ?4 and submitted <> version
              ) order by rank limit 1",
         )
         .bind(&self.user.0)
