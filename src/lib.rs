@@ -4,6 +4,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | `wasm` | the only code that JavaScript sees |
 //! | [`driver`] | the loop: the user's calls, the engine's effects |
 //! | [`engine`] | the state machine of sync: event in, effects out |
 //! | [`edit`], [`settle`] | every change of local data as a plan: the user's, and a sync round's |
@@ -40,4 +41,6 @@ pub mod settle;
 pub mod stamp;
 pub mod state;
 pub mod text;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 pub mod wire;
