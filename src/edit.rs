@@ -406,3 +406,6 @@ pub fn log_line(op: &Operation, wall: crate::stamp::Millis, outcome: &str, detai
     });
     Change::Log(format!("{} {:013} {}", op.record, wall.max(0), op.id), line)
 }
+
+#[cfg(test)]
+mod tests;

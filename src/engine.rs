@@ -104,6 +104,9 @@ pub enum Effect {
     Report(Report),
 }
 
+/// The code of a report about a round that was ended by another one.
+pub const FENCED: &str = "fenced";
+
 /// What a round did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -211,6 +214,8 @@ impl Engine {
             }
             _ if self.phase == Phase::Closed => return Vec::new(),
             Event::Ready | Event::Woke | Event::OtherTab => {}
+            // The round that ran meanwhile may have sent it already.
+            Event::Saved if counts(&state.queue).0 == 0 => {}
             Event::Saved => self.due = Some(earlier(self.due, now.mono + options.debounce_ms)),
             Event::Online => {
                 self.offline = false;
@@ -355,6 +360,8 @@ impl Engine {
             }
             (_, Event::Fenced) => {
                 self.due = Some(now.mono + self.rules.options.round_gap_ms);
+                let message = "the account changed, or another tab took over".to_owned();
+                self.report.error = Some(LastError { code: FENCED.into(), message, at: now.wall });
                 self.end(state, now)
             }
             (step, _) => {
@@ -489,3 +496,6 @@ fn answers(reply: &PushReply, ops: &[String]) -> (usize, usize) {
 fn earlier(due: Option<Millis>, at: Millis) -> Millis {
     due.map_or(at, |due| due.min(at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@
 
 pub mod attempt;
 pub mod cache;
+#[cfg(test)]
+mod desk;
 pub mod driver;
 pub mod edit;
 pub mod engine;

@@ -12,7 +12,7 @@ use crate::queue::{OpStatus, OpType, Operation, replaceable};
 use crate::schedule::Options;
 use crate::seam::{Durability, Now, Table};
 use crate::stamp::Stamp;
-use crate::state::{Batch, Change, Entry, Layer, State, from_text, op_body, view};
+use crate::state::{Batch, Change, Entry, Head, Layer, State, from_text, op_body, view};
 
 /// The device's settings that decisions depend on.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,13 @@ impl<'a> Plan<'a> {
         bodies: Bodies,
         random: &'a dyn Fn() -> u128,
     ) -> Plan<'a> {
-        let batch = Batch { head: state.head.clone(), changes: Vec::new(), durability: Durability::Relaxed };
+        // Below 2^53, so that every JSON reader sees the same number.
+        let nonce = (random() >> 80) as u64;
+        let batch = Batch {
+            head: Head { nonce, ..state.head.clone() },
+            changes: Vec::new(),
+            durability: Durability::Relaxed,
+        };
         let last_op = state.queue.last_key_value().map(|(id, _)| id.clone());
         Plan { state, rules, now, bodies, batch, random, last_op }
     }

@@ -93,7 +93,8 @@ pub enum Durability {
 pub struct Write {
     /// The exact text of the `head` row this write was planned on; `None` for a store without one.
     pub expects: Option<String>,
-    /// The rows; the new `head` is among them. No key occurs twice.
+    /// The rows; the new `head` is among them, and its text was never used before, by any tab: by it an adapter knows
+    /// whether a commit whose answer was lost had come through. No key occurs twice.
     pub rows: Vec<Row>,
     /// When the write counts as done.
     pub durability: Durability,

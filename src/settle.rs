@@ -23,8 +23,10 @@ pub const CLOCK_TOLERANCE_MS: Millis = 60_000;
 pub enum Progress {
     /// A round begins; its number is one more than the last one's.
     Begin,
-    /// This store is a device of that user from now on. For another user than before, everything is offered again.
+    /// The server said in this round who this device is. For another user than before, everything is offered again.
     Join(Account),
+    /// The user joined this device to that account; a round that runs for the old one ends.
+    Link(Account),
     /// These operations are about to be sent: their content is fixed from now on.
     Sending(Vec<String>),
     /// The server answered a push of these operations.
@@ -84,14 +86,14 @@ impl Progress {
                 .filter_map(|(kind, wire)| key_of(kind, wire))
                 .filter_map(|key| pending(&key))
                 .collect(),
-            Progress::Join(account) if moves(state, account) => offerable(state),
+            Progress::Join(account) | Progress::Link(account) if moves(state, account) => offerable(state),
             _ => Vec::new(),
         }
     }
 
     /// Fills the plan of round `round`.
     pub fn plan(&self, plan: &mut Plan, round: u64) -> Result<(), Error> {
-        if !matches!(self, Progress::Begin | Progress::Cache(_) | Progress::Join(_))
+        if !matches!(self, Progress::Begin | Progress::Cache(_) | Progress::Link(_))
             && plan.state.head.round != round
         {
             return Err(Error::State("fenced", "another tab runs a sync round".into()));
@@ -102,6 +104,11 @@ impl Progress {
         match self {
             Progress::Begin => plan.batch.head.round += 1,
             Progress::Join(account) => join(plan, account)?,
+            Progress::Link(account) => {
+                plan.batch.head.round += 1;
+                plan.batch.head.lease_until = 0;
+                join(plan, account)?;
+            }
             Progress::Sending(ops) => {
                 for op in ops.iter().filter_map(|id| plan.state.queue.get(id)) {
                     plan.batch.changes.push(Change::Queue(Operation { sent: true, ..op.clone() }, None));
@@ -384,3 +391,6 @@ fn evict(plan: &mut Plan) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,9 @@ pub struct Head {
     pub format: u32,
     /// Counts commits.
     pub generation: u64,
+    /// Random: makes the text of this row one that no other commit ever had.
+    #[serde(default)]
+    pub nonce: u64,
     /// The hybrid logical clock of this store.
     pub clock: HybridClock,
     /// Who this store is at the server.
@@ -89,6 +92,7 @@ impl Head {
         Head {
             format: FORMAT,
             generation: 0,
+            nonce: 0,
             clock: HybridClock::new(replica),
             account: None,
             owner: None,

@@ -13,13 +13,9 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::Array;
 use keyflow_sync::platform::host::{BrowserHost, online_hint};
 use keyflow_sync::seam::{Heard, Host};
-use tab::{awaited, patched, script};
+use tab::{awaited, fresh, patched, script};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
-
-fn fresh(name: &str) -> String {
-    format!("{name} {}", uuid::Uuid::new_v4())
-}
 
 fn listening(host: &BrowserHost) -> Rc<RefCell<Vec<Heard>>> {
     let heard = Rc::new(RefCell::new(Vec::new()));
@@ -47,6 +43,12 @@ fn network_and_page_events_are_heard_until_the_host_is_dropped() {
 
 #[wasm_bindgen_test]
 fn only_a_page_that_becomes_visible_is_heard_as_visible() {
+    // A worker has no document: then something of the same shape.
+    let document = patched(
+        "const made = !globalThis.document;
+         if (made) globalThis.document = new EventTarget();
+         return () => { if (made) delete globalThis.document; };",
+    );
     let host = BrowserHost::new(&fresh("visibility"));
     let heard = listening(&host);
     let turn = |state: &str| {
@@ -64,6 +66,7 @@ fn only_a_page_that_becomes_visible_is_heard_as_visible() {
     drop(host);
     turn("visible");
     assert_eq!(heard.borrow().len(), 1);
+    drop(document);
 }
 
 #[wasm_bindgen_test]

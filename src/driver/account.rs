@@ -69,6 +69,11 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         Ok(answer?)
     }
 
+    /// Who this device is at the server; `None` before it registered.
+    pub fn account(&self) -> Option<Account> {
+        self.state.borrow().head.account.clone()
+    }
+
     /// A code that joins another device to this user.
     pub async fn link_code(&self) -> Result<LinkCode, Error> {
         Ok(read_as(self.ask_signed_in(http::post("/api/devices/link-codes", &json!({}))).await?)?)
@@ -83,8 +88,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         }
         let body = json!({ "code": code, "name": self.setup.device_name });
         let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
-        self.commit(Intent::Round(&Progress::Join(account), 0)).await?;
-        self.post(Event::SyncNow);
+        self.commit(Intent::Round(&Progress::Link(account), 0)).await?;
+        drop(self.ask_for_round());
         Ok(())
     }
 
@@ -103,7 +108,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// Uses another token from now on, and tries at once. Whose it is, the server says.
     pub async fn set_token(&self, token: String) -> Result<(), Error> {
         self.use_token(token).await?;
-        self.post(Event::SyncNow);
+        drop(self.ask_for_round());
         Ok(())
     }
 
@@ -111,6 +116,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let unknown = Account { user_id: String::new(), device_id: String::new(), token };
         let take = |head: &mut Head| {
             head.account = Some(unknown.clone());
+            // A round that runs for the old account ends.
+            head.round += 1;
             (head.signed_out, head.auth_required, head.retry_at) = (false, false, None);
         };
         self.commit(Intent::Head(&take)).await.map(|_| ())
@@ -120,6 +127,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub async fn sign_out(&self) -> Result<(), Error> {
         let leave = |head: &mut Head| {
             (head.account, head.signed_out, head.auth_required) = (None, true, false);
+            head.round += 1;
             (head.retry_at, head.failures, head.last_error) = (None, 0, None);
         };
         self.commit(Intent::Head(&leave)).await?;

@@ -111,7 +111,10 @@ pub struct Driver<S, T, H: Host> {
     events: UnboundedSender<Event>,
     inbox: RefCell<Option<UnboundedReceiver<Event>>>,
     guard: RefCell<Option<H::Guard>>,
-    rounds: RefCell<Vec<oneshot::Sender<Report>>>,
+    /// Who waits for a round to begin, and who waits for the running one to end.
+    asked: RefCell<Vec<oneshot::Sender<Report>>>,
+    joined: RefCell<Vec<oneshot::Sender<Report>>>,
+    in_round: Cell<bool>,
     listeners: RefCell<Vec<(u32, Listener)>>,
     next_listener: Cell<u32>,
     waiters: RefCell<Vec<oneshot::Sender<()>>>,
@@ -141,7 +144,9 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             events,
             inbox: RefCell::new(Some(inbox)),
             guard: RefCell::new(None),
-            rounds: RefCell::default(),
+            asked: RefCell::default(),
+            joined: RefCell::default(),
+            in_round: Cell::new(false),
             listeners: RefCell::default(),
             next_listener: Cell::new(0),
             waiters: RefCell::default(),
@@ -215,7 +220,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         self.engine.borrow_mut().step(&state, now, 0, Event::Closed);
         drop(state);
         self.guard.borrow_mut().take();
-        self.rounds.borrow_mut().clear();
+        self.asked.borrow_mut().clear();
+        self.joined.borrow_mut().clear();
         self.tell(Vec::new());
         self.listeners.borrow_mut().clear();
         self.waiters.borrow_mut().clear();
@@ -296,7 +302,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             Intent::Wipe(rows) => {
                 let replica = Replica((self.host.random() >> 64) as u64);
                 plan.batch.durability = crate::seam::Durability::Strict;
-                plan.batch.head = Head { signed_out: true, ..Head::new(replica) };
+                let round = plan.state.head.round + 1;
+                plan.batch.head = Head { signed_out: true, round, ..Head::new(replica) };
                 plan.batch.changes.extend(rows.iter().cloned().map(Change::Raw));
             }
         }
@@ -424,17 +431,21 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         http::read(answer, self.host.now().wall)
     }
 
-    /// One round now. Resolves with what it did; a round that did not go through is an error.
+    fn ask_for_round(&self) -> oneshot::Receiver<Report> {
+        let (sender, receiver) = oneshot::channel();
+        self.asked.borrow_mut().push(sender);
+        self.post(Event::SyncNow);
+        receiver
+    }
+
+    /// One round that begins after this call. Resolves with what it did; a round that did not go through is an error.
     pub async fn sync(&self) -> Result<Report, Error> {
         self.check_open()?;
         if self.transport.is_none() {
             return Err(Error::State("localOnly", "this store was opened without a server".into()));
         }
-        let (sender, receiver) = oneshot::channel();
-        self.rounds.borrow_mut().push(sender);
-        self.post(Event::SyncNow);
         let closed = || Error::State("closed", "this store was closed".into());
-        let report = receiver.await.map_err(|_| closed())?;
+        let report = self.ask_for_round().await.map_err(|_| closed())?;
         match report.error {
             None => Ok(report),
             Some(error) => Err(Error::Server(error.code, error.message)),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Driver, Effect, Event, Intent, Now, http};
+use crate::engine::FENCED;
 use crate::error::{Error, TransportError};
 use crate::model::{Key, Record};
 use crate::queue::Operation;
@@ -18,6 +19,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         while let Some(event) = next.take() {
             if event == Event::OtherTab {
                 self.hear_other_tab().await;
+                continue;
+            }
+            if event == Event::SyncNow && self.asked.borrow().is_empty() {
+                // The round it asked for has begun, and may have ended, already.
                 continue;
             }
             let before = self.engine.borrow().phase();
@@ -56,7 +61,16 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 None
             }
             Effect::Report(report) => {
-                for waiting in self.rounds.borrow_mut().drain(..) {
+                if report.error.as_ref().is_some_and(|error| error.code == FENCED) {
+                    // Those who waited get a round that is not ended by another.
+                    self.in_round.set(false);
+                    self.asked.borrow_mut().append(&mut self.joined.borrow_mut());
+                    self.post(Event::SyncNow);
+                    return None;
+                }
+                // Without a round, the report is the answer to those who asked for one.
+                let list = if self.in_round.replace(false) { &self.joined } else { &self.asked };
+                for waiting in list.borrow_mut().drain(..) {
                     // Whoever waited may have given up.
                     let _ = waiting.send(report.clone());
                 }
@@ -66,6 +80,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             Effect::Lock { steal } => {
                 let guard = self.host.round(steal).await;
                 let held = guard.is_some();
+                if held {
+                    self.in_round.set(true);
+                    self.joined.borrow_mut().append(&mut self.asked.borrow_mut());
+                }
                 *self.guard.borrow_mut() = guard;
                 Some(Event::Locked(held))
             }

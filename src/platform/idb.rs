@@ -35,12 +35,13 @@ struct Shared {
 }
 
 impl IdbStore {
-    /// Opens the database, and makes or upgrades it where needed. Settles within 10 s, and within 5 s when blocked.
+    /// Opens the database, and makes or upgrades it where needed. Settles within 5 s when another tab blocks an
+    /// upgrade, and within 10 s when the browser does not answer.
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a database of a later layout, [`StoreError::Blocked`] when another tab does not let go of
-    /// an older one, [`StoreError::Damaged`] when the browser cannot read it, [`StoreError::Full`], and
-    /// [`StoreError::Failed`] where there is no IndexedDB or it does not answer. None of them changes what is stored.
+    /// an older one or the browser does not answer, [`StoreError::Damaged`] when the browser cannot read it, [`StoreError::Full`], and
+    /// [`StoreError::Failed`] where there is no IndexedDB. None of them changes what is stored.
     pub async fn open(name: &str) -> Result<IdbStore, StoreError> {
         let name = name.to_owned();
         finished(detach(async move {

@@ -1,10 +1,17 @@
 //! The other side in browser tests: a second tab's connection, and browser functions that misbehave for a while.
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by test files; a failing step fails the test")]
 
+pub mod rows;
+
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomStringList, IdbDatabase};
+
+/// A name that no other test and no earlier run used.
+pub fn fresh(name: &str) -> String {
+    format!("{name} {}", uuid::Uuid::new_v4())
+}
 
 /// Runs a piece of JavaScript and gives what it returns.
 pub fn script(source: &str) -> JsValue {

@@ -11,7 +11,7 @@ use crate::packages::apt_install;
 use crate::shell::on_path;
 use crate::tools::{Tool, path_with_tools};
 
-/// A program that may go by several names, and the Debian package that has it.
+/// A program that may go by several names, and the package that has it: Debian's, or for the last one cargo's.
 struct Program {
     variable: &'static str,
     names: &'static [&'static str],
@@ -24,6 +24,8 @@ const CHROMEDRIVER: Program =
     Program { variable: "CHROMEDRIVER", names: &["chromedriver"], package: "chromium-driver" };
 const FIREFOX: Program =
     Program { variable: "FIREFOX", names: &["firefox-esr", "firefox"], package: "firefox-esr" };
+const GECKODRIVER: Program =
+    Program { variable: "GECKODRIVER", names: &["geckodriver"], package: "geckodriver" };
 
 /// Flags for Chromium: no window, no sandbox (it refuses to start for the administrator otherwise), and nothing that
 /// talks to the network by itself.
@@ -39,8 +41,17 @@ const CHROME_FLAGS: [&str; 8] = [
 ];
 
 impl Program {
-    fn find(&self) -> Option<PathBuf> {
-        self.chosen(std::env::var_os(self.variable).map(PathBuf::from), on_path)
+    fn found(&self) -> Result<PathBuf> {
+        let path = path_with_tools()?;
+        let named = std::env::var_os(self.variable).map(PathBuf::from);
+        let look = |name: &str| which::which_in(name, Some(&path), ".").ok();
+        self.chosen(named, look).with_context(|| {
+            format!(
+                "{} is missing: put it on PATH, or its path into {}",
+                self.names.join(" or "),
+                self.variable
+            )
+        })
     }
 
     /// The program the user named, which must be there, otherwise the first of its names that `look` finds.
@@ -66,26 +77,13 @@ pub struct Browsers {
 }
 
 impl Browsers {
-    /// Finds all four programs; fails with the names of those that are missing.
+    /// Finds all four programs; fails with the name of one that is missing.
     pub fn found() -> Result<Browsers> {
-        let find = |program: &Program| {
-            program.find().with_context(|| {
-                format!(
-                    "{} is missing: put it on PATH, or its path into {}",
-                    program.names[0], program.variable
-                )
-            })
-        };
-        let geckodriver = match std::env::var_os("GECKODRIVER") {
-            Some(path) => PathBuf::from(path),
-            None => which::which_in("geckodriver", Some(path_with_tools()?), ".")
-                .context("geckodriver is missing: run `cargo xtask setup browsers`")?,
-        };
         Ok(Browsers {
-            chrome: find(&CHROME)?,
-            chromedriver: find(&CHROMEDRIVER)?,
-            firefox: find(&FIREFOX)?,
-            geckodriver,
+            chrome: CHROME.found()?,
+            chromedriver: CHROMEDRIVER.found()?,
+            firefox: FIREFOX.found()?,
+            geckodriver: GECKODRIVER.found()?,
         })
     }
 
@@ -93,7 +91,7 @@ impl Browsers {
     pub fn install() -> Result<()> {
         let missing: Vec<&Program> = [&CHROME, &CHROMEDRIVER, &FIREFOX]
             .into_iter()
-            .filter(|program| program.find().is_none())
+            .filter(|program| program.found().is_err())
             .collect();
         if missing.is_empty() {
             println!("have        chromium, chromedriver, firefox");
@@ -108,7 +106,7 @@ impl Browsers {
                 .collect();
             bail!("these programs must be on PATH: {}", wishes.join(", "));
         }
-        if std::env::var_os("GECKODRIVER").is_none() {
+        if std::env::var_os(GECKODRIVER.variable).is_none() {
             Tool::geckodriver().install()?;
         }
         Browsers::found().map(drop)

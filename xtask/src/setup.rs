@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, bail};
 use crate::browsers::Browsers;
 use crate::packages::npm_install;
 use crate::toolchain::WasmToolchain;
-use crate::tools::Tool;
+use crate::tools::{Tool, tidy};
 
 /// A part that can be set up alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl FromStr for Part {
 
 /// Sets these parts up in order. Fails at the first that cannot be had, saying what to do.
 pub fn run(parts: &[Part]) -> Result<()> {
-    parts.iter().try_for_each(|part| part.install().with_context(|| format!("setup {}", part.name())))
+    parts.iter().try_for_each(|part| part.install().with_context(|| format!("setup {}", part.name())))?;
+    tidy()
 }
 
 #[cfg(test)]

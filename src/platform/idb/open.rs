@@ -115,7 +115,7 @@ async fn attempt(name: &str, age: Age) -> Result<Connection, StoreError> {
     }
     match found {
         Some(writer) if writer.database.version() == f64::from(VERSION) => {
-            let reader = build(name, &[], PATIENCE_MS).await?.ok_or_else(no_answer)?;
+            let reader = build(name, &[], PATIENCE_MS).await?.ok_or(StoreError::Blocked)?;
             Ok(Connection { writer, reader })
         }
         None if age == Age::Known => {
@@ -162,15 +162,22 @@ async fn build(name: &str, existing: &[String], ms: u32) -> Result<Option<Reader
 }
 
 /// Opens what is there, in whatever version; `None` when there is no database, and none is made.
+///
+/// A browser that does not answer is asked once more. It may be broken, but mostly somebody's upgrade or deletion waits for
+/// a third tab, and everybody else behind it.
 async fn look(name: &str, age: Age) -> Result<Option<Raw>, StoreError> {
-    let name = name.to_owned();
-    let looked = within(PATIENCE_MS, detach(async move { open_existing(&name).await })).await;
-    looked.ok_or_else(no_answer)?.map_err(|thrown| match thrown.name.as_str() {
-        "QuotaExceededError" => StoreError::Full(thrown.to_string()),
-        // A database that opened before is there; then it is the browser's database process that is gone.
-        "UnknownError" if age == Age::New => StoreError::Damaged(thrown.to_string()),
-        _ => StoreError::Failed(thrown.to_string()),
-    })
+    for _ in 0..2 {
+        let name = name.to_owned();
+        let looked = within(PATIENCE_MS, detach(async move { open_existing(&name).await })).await;
+        let Some(found) = looked else { continue };
+        return found.map_err(|thrown| match thrown.name.as_str() {
+            "QuotaExceededError" => StoreError::Full(thrown.to_string()),
+            // A database that opened before is there; then it is the browser's database process that is gone.
+            "UnknownError" if age == Age::New => StoreError::Damaged(thrown.to_string()),
+            _ => StoreError::Failed(thrown.to_string()),
+        });
+    }
+    Err(StoreError::Blocked)
 }
 
 async fn open_existing(name: &str) -> Result<Option<Raw>, Thrown> {
@@ -212,11 +219,8 @@ async fn open_existing(name: &str) -> Result<Option<Raw>, Thrown> {
     Ok(Some(Raw::new(request.result()?.unchecked_into())))
 }
 
-/// What rexie says, with the browser's reason inside.
+/// What rexie says, with the browser's reason inside. rexie keeps the reason as text only.
 pub(super) fn refused(error: &rexie::Error) -> StoreError {
-    StoreError::Failed(error.source().map_or_else(|| error.to_string(), ToString::to_string))
-}
-
-fn no_answer() -> StoreError {
-    failed("the database does not answer; another tab may hold it")
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    if why.contains("QuotaExceededError") { StoreError::Full(why) } else { StoreError::Failed(why) }
 }
