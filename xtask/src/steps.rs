@@ -179,7 +179,7 @@ fn end_to_end() -> Result<Run> {
         .args(["run", "e2e"])
         .dir(root().join("www"))
         .envs(Browsers::found()?.env())
-        .env("KEYFLOW_SERVER", server_program()?))
+        .env("KEYFLOW_SERVER_BIN", server_program()?))
 }
 
 fn server_build() -> Run {

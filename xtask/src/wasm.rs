@@ -36,7 +36,18 @@ pub fn build_web() -> Result<()> {
 
 fn compile() -> Result<()> {
     Run::new("cargo")
-        .args(["build", "--release", "--lib", "--package", CORE, "--target", WASM32])
+        // Asked for both kinds of library at once, the compiler leaves link-time optimisation out.
+        .args([
+            "rustc",
+            "--release",
+            "--lib",
+            "--crate-type",
+            "cdylib",
+            "--package",
+            CORE,
+            "--target",
+            WASM32,
+        ])
         .envs(WasmToolchain::found()?.env())
         .env("CARGO_ENCODED_RUSTFLAGS", remapped(&root(), cargo_home().as_deref()))
         .must()
