@@ -16,6 +16,7 @@
 //! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
 //! | [`seam`] | what the platform must give: store, transport, host |
 //! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
+//! | `order` | sorting |
 
 pub mod attempt;
 pub mod cache;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod merge;
 pub mod metrics;
 pub mod model;
+mod order;
 pub mod plan;
 pub mod platform;
 pub mod queue;

@@ -203,12 +203,17 @@ impl Metrics {
                 classic_net_wpm: round2((raw_wpm - net_loss).max(0.0)),
                 accuracy_adjusted_wpm: round2(raw_wpm * attempt.accuracy() / 100.0),
             },
-            keys: attempt
-                .key_stats()
-                .map(|(grapheme, stat)| (grapheme.to_owned(), KeyStat { ms: round2(stat.ms), ..*stat }))
-                .collect(),
+            keys: keys(attempt),
         }
     }
+}
+
+fn keys(attempt: &Attempt) -> BTreeMap<String, KeyStat> {
+    let mut keys = BTreeMap::new();
+    for (grapheme, stat) in attempt.key_stats() {
+        keys.insert(grapheme.to_owned(), KeyStat { ms: round2(stat.ms), ..*stat });
+    }
+    keys
 }
 
 fn chars(attempt: &Attempt) -> Chars {

@@ -9,10 +9,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::FieldError;
+use crate::order::distinct;
 use crate::stamp::{MAX_MS, Millis, Replica, Stamp};
 
 /// The fields of a record, sorted by name.
 pub type Fields = Map<String, Value>;
+
+/// Fields from names and values, the last of each name. Unlike `collect`, it brings no sort of its own.
+pub fn fields_of(pairs: impl IntoIterator<Item = (String, Value)>) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in pairs {
+        fields.insert(name, value);
+    }
+    fields
+}
 
 /// Greatest size of one record as JSON.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
@@ -255,17 +265,16 @@ impl Conflict {
 
 /// The fields in which two versions differ, sorted by name; `lastModified` and `deleted` count.
 pub fn different_fields(a: &Record, b: &Record) -> Vec<String> {
-    let names = a.fields.keys().chain(b.fields.keys()).collect::<std::collections::BTreeSet<_>>();
+    let names = a.fields.keys().chain(b.fields.keys());
     let mut fields: Vec<String> =
-        names.into_iter().filter(|name| a.fields.get(*name) != b.fields.get(*name)).cloned().collect();
+        names.filter(|name| a.fields.get(*name) != b.fields.get(*name)).cloned().collect();
     if a.deleted != b.deleted {
         fields.push(DELETED.to_owned());
     }
     if a.version.ms != b.version.ms {
         fields.push("lastModified".to_owned());
     }
-    fields.sort();
-    fields
+    distinct(fields)
 }
 
 /// Checks an id of a record.

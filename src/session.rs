@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::attempt::{Attempt, PROFILE};
 use crate::event::{ModeKind, number};
 use crate::metrics::Metrics;
+use crate::model::fields_of;
 use crate::text::graphemes;
 
 /// Version of the shape of `data`.
@@ -126,7 +127,7 @@ pub fn session_fields(finished: &Finished<'_>) -> Map<String, Value> {
         ("timestamp", number(finished.started_at_ms)),
         ("data", Value::Object(data)),
     ];
-    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    fields_of(fields.map(|(key, value)| (key.to_owned(), value)))
 }
 
 fn sha256_hex(text: &str) -> String {

@@ -4,7 +4,7 @@
 //! Three layers: the server's version of a record (its *shadow*), the edits that the server has not confirmed
 //! (*pending*), and the *view* computed from both. Bodies stay in the store; the state holds what lists and decisions need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::error::StoreError;
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
+use crate::order::sorted;
 use crate::queue::{Operation, Queue};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
 use crate::stamp::{HybridClock, Millis, Replica, Stamp};
@@ -142,8 +143,10 @@ impl Entry {
             Value::String(text) => Value::from(text.chars().take(SUMMARY_TEXT).collect::<String>()),
             other => other.clone(),
         };
-        let mut summary: BTreeMap<String, Value> =
-            top.chain(inner).map(|(name, value)| (name.to_owned(), short(value))).collect();
+        let mut summary = BTreeMap::new();
+        for (name, value) in top.chain(inner) {
+            summary.insert(name.to_owned(), short(value));
+        }
         summary.insert("lastModified".into(), view.version.ms.into());
         Entry { version, cached, deleted: view.deleted, summary }
     }
@@ -304,14 +307,17 @@ impl State {
         if head.format != FORMAT || !covered || head.clock.replica != self.head.clock.replica {
             return None;
         }
-        let mut rows = BTreeSet::from([(Table::Meta, HEAD.to_owned())]);
+        let mut rows = vec![(Table::Meta, HEAD.to_owned())];
         for (_, touched) in head.recent.iter().filter(|(generation, _)| *generation > mine) {
             for row in touched.as_ref()? {
                 let (table, key) = row.split_once('/')?;
-                rows.insert((Table::from_name(table)?, key.to_owned()));
+                let row = (Table::from_name(table)?, key.to_owned());
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
             }
         }
-        Some(rows.into_iter().collect())
+        Some(rows)
     }
 
     /// Takes in rows that another tab wrote. `false` when one of them cannot be read.
@@ -429,12 +435,11 @@ impl State {
 
     /// Sessions that are not deleted, newest first.
     pub fn sessions(&self) -> Vec<(&Key, &Entry)> {
-        let mut sessions: Vec<_> =
+        let sessions: Vec<_> =
             self.index.iter().filter(|(key, entry)| key.kind == Kind::Session && !entry.deleted).collect();
-        sessions.sort_by(|(key, entry), (other_key, other)| {
-            (other.timestamp(), other_key).cmp(&(entry.timestamp(), key))
-        });
-        sessions
+        sorted(sessions, &|(key, entry), (other_key, other)| {
+            (other.timestamp(), *other_key).cmp(&(entry.timestamp(), *key))
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::FieldError;
 use crate::model::{
     Conflict, DELETED, Fields, Key, Kind, RESERVED, Record, Strategy, Winner, check_fields, check_id,
+    fields_of,
 };
 use crate::stamp::{Millis, Replica, Stamp};
 
@@ -204,7 +205,7 @@ impl Record {
         wire.insert("created".into(), self.created.to_string().into());
         wire.insert("deleted".into(), self.deleted.into());
         let modified = self.modified.iter().map(|(name, stamp)| (name.clone(), stamp.to_string().into()));
-        wire.insert("modified".into(), Value::Object(modified.collect()));
+        wire.insert("modified".into(), Value::Object(fields_of(modified)));
         wire
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -25,7 +25,8 @@ use super::{Core, json_blob};
 use crate::driver::{Before, Driver, Notice};
 use crate::edit::Choice;
 use crate::error::{Error, FieldError};
-use crate::model::{Fields, RESERVED};
+use crate::model::{Fields, RESERVED, fields_of};
+use crate::order::sorted;
 use crate::platform::fetch::FetchTransport;
 use crate::platform::host::{BrowserHost, online_hint};
 use crate::stamp::Millis;
@@ -81,9 +82,8 @@ impl KeyFlow {
         self.call(async move |core| {
             let drafts = core.drafts().await?;
             let left = drafts.iter().filter(|(id, _)| !live.borrow().contains(id));
-            let mut shown: Vec<_> =
-                left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
-            shown.sort_by_key(|(saved_at, _)| std::cmp::Reverse(*saved_at));
+            let shown = left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
+            let shown = sorted(shown, &|(saved_at, _): &(Millis, Value), (other, _)| other.cmp(saved_at));
             to_js(&shown.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>())
         })
     }
@@ -365,9 +365,8 @@ fn millis(value: Option<&Value>) -> Option<Millis> {
 }
 
 fn choice_of(choice: &JsValue, fields: &JsValue) -> Result<(Choice, BTreeMap<String, Choice>), FieldError> {
-    let choice =
-        take(&mut Map::from_iter([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
-            .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
+    let choice = take(&mut fields_of([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
+        .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
     let mut sides = BTreeMap::new();
     if !is_absent(fields) {
         let mut named = object(fields, "fields")?;

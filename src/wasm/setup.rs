@@ -7,7 +7,7 @@ use super::convert::{optional_object, take};
 use super::store::Storage;
 use crate::driver::Setup;
 use crate::error::FieldError;
-use crate::model::Strategy;
+use crate::model::{Strategy, fields_of};
 use crate::plan::Rules;
 use crate::schedule::Options;
 
@@ -61,7 +61,7 @@ fn check_server(server: &str) -> Result<(), FieldError> {
 fn numbers_of(numbers: Map<String, Value>) -> Result<Options, FieldError> {
     for (name, value) in &numbers {
         // Read one by one, because the whole would not say which of them is wrong.
-        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        let alone = fields_of([(name.clone(), value.clone())]);
         serde_json::from_value::<Options>(alone.into()).map_err(|_| {
             FieldError::new(
                 format!("options.{name}"),
