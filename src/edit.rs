@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, FieldError};
@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::plan::Plan;
 use crate::queue::{OpStatus, Operation};
+use crate::read::read_names;
 use crate::seam::Durability;
 use crate::seam::Table;
 use crate::state::{Change, Entry, State};
@@ -86,7 +87,7 @@ pub enum Edit {
 }
 
 /// The user's choice in a conflict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Choice {
     /// The version that arrived later.
@@ -96,6 +97,8 @@ pub enum Choice {
     /// A mixture.
     Merge,
 }
+
+read_names!(Choice { Local: "local", Remote: "remote", Merge: "merge" });
 
 impl Edit {
     /// The bodies that the plan needs.

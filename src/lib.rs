@@ -16,7 +16,7 @@
 //! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
 //! | [`seam`] | what the platform must give: store, transport, host |
 //! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
-//! | `order` | sorting |
+//! | [`read`], `order` | JSON as types; sorting |
 
 pub mod attempt;
 pub mod cache;
@@ -36,6 +36,7 @@ pub mod plan;
 pub mod platform;
 pub mod queue;
 pub mod rate;
+pub mod read;
 pub mod schedule;
 pub mod seam;
 pub mod session;

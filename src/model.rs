@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::FieldError;
 use crate::order::distinct;
+use crate::read::read_names;
 use crate::stamp::{MAX_MS, Millis, Replica, Stamp};
 
 /// The fields of a record, sorted by name.
@@ -40,7 +41,7 @@ pub const RESULT: &str = "result";
 pub const DELETED: &str = "deleted";
 
 /// What a record is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// One typing session.
@@ -50,6 +51,8 @@ pub enum Kind {
     /// The settings document.
     Settings,
 }
+
+read_names!(Kind { Session: "session", Progress: "progress", Settings: "settings" });
 
 impl Kind {
     /// The name used in keys and on the wire.
@@ -209,7 +212,7 @@ impl Record {
 }
 
 /// Why two versions stand in the inbox, and which of them is current.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Winner {
     /// The version that arrived.
@@ -220,8 +223,10 @@ pub enum Winner {
     Merged,
 }
 
+read_names!(Winner { Local: "local", Remote: "remote", Merged: "merged" });
+
 /// How two concurrent versions become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Strategy {
     /// The greater stamp wins, whole.
@@ -232,6 +237,8 @@ pub enum Strategy {
     /// The stored version stays until the user chooses.
     Manual,
 }
+
+read_names!(Strategy { LastWriteWins: "lastWriteWins", FieldLevel: "fieldLevel", Manual: "manual" });
 
 /// One entry of the conflict inbox: a pair of concurrent versions, both whole.
 #[derive(Clone, Debug, PartialEq)]

@@ -95,6 +95,12 @@ impl FromJson for u32 {
     }
 }
 
+impl FromJson for i32 {
+    fn from_json(value: Value) -> Result<i32, FieldError> {
+        i32::try_from(i64::from_json(value)?).map_err(|_| wrong("is out of range"))
+    }
+}
+
 impl FromJson for usize {
     fn from_json(value: Value) -> Result<usize, FieldError> {
         usize::try_from(u64::from_json(value)?).map_err(|_| wrong("is too large"))

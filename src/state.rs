@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
@@ -14,6 +14,7 @@ use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
 use crate::order::sorted;
 use crate::queue::{Operation, Queue};
+use crate::read::{FromJson, parse, read_struct};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
 use crate::stamp::{HybridClock, Millis, Replica, Stamp};
 use crate::wire::Account;
@@ -26,7 +27,7 @@ const REMEMBERED: usize = 24;
 const REMEMBERED_ROWS: usize = 24;
 
 /// The small facts of a store; the one row that every commit compares and replaces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Head {
     /// [`FORMAT`].
@@ -34,50 +35,57 @@ pub struct Head {
     /// Counts commits.
     pub generation: u64,
     /// Random: makes the text of this row one that no other commit ever had.
-    #[serde(default)]
     pub nonce: u64,
     /// The hybrid logical clock of this store.
     pub clock: HybridClock,
     /// Who this store is at the server.
-    #[serde(default)]
     pub account: Option<Account>,
     /// The user whose server versions this store holds; outlives a sign-out.
-    #[serde(default)]
     pub owner: Option<String>,
     /// The user signed out: nothing registers by itself.
-    #[serde(default)]
     pub signed_out: bool,
     /// The server refused the token.
-    #[serde(default)]
     pub auth_required: bool,
     /// Where the next pull goes on.
-    #[serde(default)]
     pub cursor: Option<String>,
     /// Counts sync rounds; a round that slept finds it changed and stops.
-    #[serde(default)]
     pub round: u64,
     /// Until when the running round promises to be done or to have said so again; wall clock.
-    #[serde(default)]
     pub lease_until: Millis,
     /// Failed rounds since the last good one.
-    #[serde(default)]
     pub failures: u32,
     /// No attempt before this time (wall clock), also after a restart.
-    #[serde(default)]
     pub retry_at: Option<Millis>,
     /// End of the last complete round, wall clock.
-    #[serde(default)]
     pub last_synced_at: Option<Millis>,
     /// The last failure, until a round succeeds.
-    #[serde(default)]
     pub last_error: Option<LastError>,
     /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
-    #[serde(default)]
     pub recent: Vec<(u64, Option<Vec<String>>)>,
 }
 
+read_struct!(Head {
+    format: "format",
+    generation: "generation",
+    clock: "clock"
+} or default {
+    nonce: "nonce",
+    account: "account",
+    owner: "owner",
+    signed_out: "signedOut",
+    auth_required: "authRequired",
+    cursor: "cursor",
+    round: "round",
+    lease_until: "leaseUntil",
+    failures: "failures",
+    retry_at: "retryAt",
+    last_synced_at: "lastSyncedAt",
+    last_error: "lastError",
+    recent: "recent"
+});
+
 /// Why the last attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LastError {
     /// Stable code.
     pub code: String,
@@ -86,6 +94,12 @@ pub struct LastError {
     /// When, wall clock.
     pub at: Millis,
 }
+
+read_struct!(LastError {
+    code: "code",
+    message: "message",
+    at: "at"
+} or default {});
 
 impl Head {
     /// The head of a new store.
@@ -112,21 +126,27 @@ impl Head {
 }
 
 /// What a list shows of a record: one small row, kept for every record for ever.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The server's version; `None` while the server has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Stamp>,
     /// Whether the body of that version is on this device.
-    #[serde(default)]
     pub cached: bool,
     /// The view is a tombstone.
-    #[serde(default)]
     pub deleted: bool,
     /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`.
     pub summary: BTreeMap<String, Value>,
 }
+
+read_struct!(Entry {
+    summary: "summary"
+} or default {
+    version: "version",
+    cached: "cached",
+    deleted: "deleted"
+});
 
 const SUMMARY_FIELDS: [&str; 6] = ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note"];
 const SUMMARY_DATA: [&str; 6] = ["durationMs", "mode", "valid", "flags", "language", "tzOffsetMin"];
@@ -243,7 +263,7 @@ impl State {
         Ok(match row.table {
             Table::Meta if row.key == HEAD => self.take_head(value)?,
             Table::Index => {
-                let parsed = value.map(serde_json::from_str::<Entry>).transpose();
+                let parsed = value.map(parse::<Entry>).transpose();
                 match (Key::parse(&row.key), parsed) {
                     (Some(key), Ok(Some(entry))) => {
                         self.index.insert(key, entry);
@@ -256,7 +276,7 @@ impl State {
                     _ => false,
                 }
             }
-            Table::Op => match value.map(serde_json::from_str::<Operation>).transpose() {
+            Table::Op => match value.map(parse::<Operation>).transpose() {
                 Ok(Some(op)) if op.key().is_some() && op.id == row.key => {
                     self.enqueue(op);
                     true
@@ -268,7 +288,7 @@ impl State {
                 _ => false,
             },
             Table::Conflict => {
-                let parsed = value.map(serde_json::from_str::<Value>).transpose().ok();
+                let parsed = value.map(parse::<Value>).transpose().ok();
                 match parsed.map(|wire| wire.map(Conflict::from_wire).transpose()) {
                     Some(Ok(conflict)) => {
                         self.set_conflict(&row.key, conflict);
@@ -282,17 +302,14 @@ impl State {
     }
 
     fn take_head(&mut self, value: Option<&str>) -> Result<bool, StoreError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
         let Some(text) = value else { return Ok(true) };
         self.head_text = Some(text.to_owned());
-        match serde_json::from_str::<Format>(text) {
-            Ok(Format { format }) if format > FORMAT => return Err(StoreError::Newer(format)),
+        let Ok(head) = parse::<Value>(text) else { return Ok(false) };
+        match head.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
+            Some(format) if format > FORMAT => return Err(StoreError::Newer(format)),
             _ => {}
         }
-        match serde_json::from_str(text) {
+        match Head::from_json(head) {
             Ok(head) => self.head = head,
             Err(_) => return Ok(false),
         }
@@ -301,7 +318,7 @@ impl State {
 
     /// The keys of the rows to read after another tab committed `head`, or `None` when everything is to be read.
     pub fn missed(&self, head_text: Option<&str>) -> Option<Vec<(Table, String)>> {
-        let head: Head = serde_json::from_str(head_text?).ok()?;
+        let head: Head = parse(head_text?).ok()?;
         let mine = self.head.generation;
         let covered = head.recent.first().is_some_and(|(first, _)| *first <= mine + 1);
         if head.format != FORMAT || !covered || head.clock.replica != self.head.clock.replica {
@@ -345,7 +362,7 @@ impl State {
         head.recent.push((head.generation, (touched.len() <= REMEMBERED_ROWS).then_some(touched)));
         let surplus = head.recent.len().saturating_sub(REMEMBERED);
         head.recent.drain(..surplus);
-        let text = serde_json::to_string(head).unwrap_or_default();
+        let text = json(head).unwrap_or_default();
         rows.push(Row { table: Table::Meta, key: HEAD.into(), value: Some(text) });
         Write { expects: self.head_text.clone(), rows, durability: batch.durability }
     }
@@ -484,18 +501,19 @@ pub fn view(
 
 /// The text of a record in the store.
 pub fn to_text(record: &Record) -> String {
-    serde_json::to_string(&record.to_wire()).unwrap_or_default()
+    Value::Object(record.to_wire()).to_string()
 }
 
 /// Reads the text of a record.
 pub fn from_text(kind: Kind, text: &str) -> Result<Record, StoreError> {
     let damaged = |why: String| StoreError::Damaged(format!("a {} cannot be read: {why}", kind.name()));
-    let wire = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    Record::from_wire(kind, wire).map_err(|error| damaged(error.to_string()))
+    let record = parse(text).and_then(|wire| Record::from_wire(kind, wire));
+    record.map_err(|error| damaged(error.to_string()))
 }
 
-fn json(value: &impl Serialize) -> Option<String> {
-    serde_json::to_string(value).ok()
+/// JSON text. It goes through a [`Value`], so that all types share one writer.
+pub(crate) fn json(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok().map(|value| value.to_string())
 }
 
 fn rows_of(change: &Change) -> Vec<Row> {

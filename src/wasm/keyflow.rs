@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use serde::Deserialize;
 use serde_json::Value;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -29,6 +28,7 @@ use crate::model::{Fields, RESERVED, fields_of};
 use crate::order::sorted;
 use crate::platform::fetch::FetchTransport;
 use crate::platform::host::{BrowserHost, online_hint};
+use crate::read::read_names;
 use crate::stamp::Millis;
 
 /// What only the surface adds to a session; never part of its content.
@@ -36,13 +36,13 @@ const SYNC: &str = "sync";
 /// Entries of a list, unless the caller says otherwise, and at most.
 const LIST: (usize, usize) = (100, 1000);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
 enum Pending {
     Keep,
     Export,
     Discard,
 }
+
+read_names!(Pending { Keep: "keep", Export: "export", Discard: "discard" });
 
 /// A store of typing sessions and its sync. See `KeyFlow` in the package's types.
 #[wasm_bindgen(skip_typescript)]
