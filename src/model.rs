@@ -359,8 +359,8 @@ fn canonical(path: &str, value: &mut Value, depth: usize) -> Result<(), FieldErr
 
 fn check_session(fields: &Fields) -> Result<(), FieldError> {
     whole(fields, "timestamp", true)?;
-    number(fields, "wpm", f64::MAX)?;
-    number(fields, "accuracy", 100.0)?;
+    number(fields, "wpm", f64::MAX, "must be a number, 0 or more")?;
+    number(fields, "accuracy", 100.0, "must be a number from 0 to 100")?;
     typed(fields, "text", Value::is_string, "must be a text")?;
     typed(fields, "note", Value::is_string, "must be a text")?;
     typed(fields, "excludedFromStats", Value::is_boolean, "must be true or false")?;
@@ -380,14 +380,9 @@ fn typed(
     }
 }
 
-fn number(fields: &Fields, name: &str, most: f64) -> Result<(), FieldError> {
+fn number(fields: &Fields, name: &str, most: f64, problem: &str) -> Result<(), FieldError> {
     let good = |value: &Value| value.as_f64().is_some_and(|number| (0.0..=most).contains(&number));
-    let limit = if most == f64::MAX {
-        "must be a number, 0 or more".to_owned()
-    } else {
-        format!("must be a number from 0 to {most}")
-    };
-    typed(fields, name, good, &limit)
+    typed(fields, name, good, problem)
 }
 
 fn whole(fields: &Fields, name: &str, required: bool) -> Result<(), FieldError> {

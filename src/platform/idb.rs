@@ -8,8 +8,9 @@ mod read;
 mod write;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
 
 use self::open::{Age, Connection};
 use self::write::Plan;
@@ -28,6 +29,8 @@ pub struct IdbStore {
     shared: Rc<Shared>,
 }
 
+type Work = LocalBoxFuture<'static, Result<Vec<Row>, StoreError>>;
+
 struct Shared {
     name: String,
     connection: RefCell<Option<Rc<Connection>>>,
@@ -43,33 +46,63 @@ impl IdbStore {
     /// an older one or the browser does not answer, [`StoreError::Damaged`] when the browser cannot read it, [`StoreError::Full`], and
     /// [`StoreError::Failed`] where there is no IndexedDB. None of them changes what is stored.
     pub async fn open(name: &str) -> Result<IdbStore, StoreError> {
-        let name = name.to_owned();
-        finished(detach(async move {
-            let connection = open::connect(&name, Age::New).await?;
-            let connection = RefCell::new(Some(Rc::new(connection)));
-            Ok(IdbStore { shared: Rc::new(Shared { name, connection, closed: Cell::new(false) }) })
-        }))
-        .await
+        let store = IdbStore {
+            shared: Rc::new(Shared {
+                name: name.to_owned(),
+                connection: RefCell::default(),
+                closed: Cell::new(false),
+            }),
+        };
+        let shared = Rc::clone(&store.shared);
+        let open = async move {
+            let connection = open::connect(&shared.name, Age::New).await?;
+            shared.connection.replace(Some(Rc::new(connection)));
+            Ok(Vec::new())
+        };
+        finished(Box::pin(open)).await?;
+        Ok(store)
     }
 
-    /// Runs `work` to its end, on a new connection once more when the old one fails.
-    async fn run<T, F>(&self, work: impl Fn(Rc<Connection>) -> F + 'static) -> Result<T, StoreError>
-    where
-        T: 'static,
-        F: Future<Output = Result<T, StoreError>>,
-    {
+    /// Runs `job` to its end, on a new connection once more when the old one fails.
+    async fn run(&self, job: Job) -> Result<Vec<Row>, StoreError> {
         let shared = Rc::clone(&self.shared);
-        finished(detach(async move {
-            let connection = shared.connection().await?;
-            match work(Rc::clone(&connection)).await {
-                Err(StoreError::Failed(_)) if !shared.closed.get() => {
-                    shared.forget(&connection);
-                    work(shared.connection().await?).await
+        finished(Box::pin(async move {
+            let mut tried = false;
+            loop {
+                let connection = shared.connection().await?;
+                match job.run(&connection).await {
+                    Err(StoreError::Failed(_)) if !tried && !shared.closed.get() => {
+                        tried = true;
+                        shared.forget(&connection);
+                    }
+                    answer => return answer,
                 }
-                answer => answer,
             }
         }))
         .await
+    }
+}
+
+/// What can be asked of a connection. All of it is answered in rows, so that one path serves all.
+enum Job {
+    Load,
+    Read(Vec<(Table, String)>),
+    Scan { table: Table, from: String, to: String, limit: u32 },
+    Commit(Rc<Plan>),
+}
+
+impl Job {
+    async fn run(&self, connection: &Connection) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Job::Load => read::load(connection.reader()?).await,
+            Job::Read(wanted) => read::read(connection.reader()?, wanted).await,
+            Job::Scan { table, from, to, limit } => {
+                read::scan(connection.reader()?, *table, from, to, *limit).await
+            }
+            Job::Commit(plan) => {
+                write::commit(connection.writer(), Rc::clone(plan)).await.map(|()| Vec::new())
+            }
+        }
     }
 }
 
@@ -101,16 +134,12 @@ impl Shared {
 
 impl Store for IdbStore {
     async fn load(&self) -> Result<Vec<Row>, StoreError> {
-        self.run(|connection| async move { read::load(connection.reader()?).await }).await
+        self.run(Job::Load).await
     }
 
     async fn read(&self, wanted: &[(Table, String)]) -> Result<Vec<Option<String>>, StoreError> {
-        let wanted: Rc<[(Table, String)]> = wanted.into();
-        self.run(move |connection| {
-            let wanted = Rc::clone(&wanted);
-            async move { read::read(connection.reader()?, &wanted).await }
-        })
-        .await
+        let rows = self.run(Job::Read(wanted.to_vec())).await?;
+        Ok(rows.into_iter().map(|row| row.value).collect())
     }
 
     async fn scan(
@@ -120,21 +149,12 @@ impl Store for IdbStore {
         to: &str,
         limit: u32,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let range: Rc<(String, String)> = Rc::new((from.to_owned(), to.to_owned()));
-        self.run(move |connection| {
-            let range = Rc::clone(&range);
-            async move { read::scan(connection.reader()?, table, &range.0, &range.1, limit).await }
-        })
-        .await
+        let rows = self.run(Job::Scan { table, from: from.to_owned(), to: to.to_owned(), limit }).await?;
+        Ok(rows.into_iter().map(|row| (row.key, row.value.unwrap_or_default())).collect())
     }
 
     async fn commit(&self, write: &Write) -> Result<(), StoreError> {
-        let plan = Rc::new(Plan::new(write));
-        self.run(move |connection| {
-            let plan = Rc::clone(&plan);
-            async move { write::commit(connection.writer(), plan).await }
-        })
-        .await
+        self.run(Job::Commit(Rc::new(Plan::new(write)))).await.map(drop)
     }
 
     fn close(&self) {
@@ -143,11 +163,9 @@ impl Store for IdbStore {
     }
 }
 
-/// The answer of detached work. It stays away only when the whole module has stopped.
-async fn finished<T>(
-    answer: futures_channel::oneshot::Receiver<Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    answer.await.unwrap_or_else(|_| Err(failed("the storage task stopped")))
+/// The answer of work that runs to its end by itself. It stays away only when the whole module has stopped.
+async fn finished(work: Work) -> Result<Vec<Row>, StoreError> {
+    detach(work).await.unwrap_or_else(|_| Err(failed("the storage task stopped")))
 }
 
 fn failed(why: &str) -> StoreError {

@@ -2,7 +2,7 @@
 //!
 //! All requests of a read are issued at once and all of them are awaited; nothing is written here.
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 use rexie::{KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
 
@@ -13,34 +13,39 @@ use crate::seam::{Row, Table};
 /// All rows of the tables that are loaded at start.
 pub(super) async fn load(rexie: &Rexie) -> Result<Vec<Row>, StoreError> {
     let transaction = begin(rexie, &Table::LOADED)?;
-    let tables = Table::LOADED.map(|table| rows_of(&transaction, table, None, None));
-    let mut loaded = Vec::new();
-    for (table, rows) in Table::LOADED.into_iter().zip(join_all(tables).await) {
-        loaded.extend(rows?.into_iter().map(|(key, value)| Row { table, key, value: Some(value) }));
-    }
-    Ok(loaded)
+    let reads = Table::LOADED.iter().map(|table| rows_of(&transaction, *table, None, None));
+    all(reads.collect()).await
 }
 
-/// The values under these keys, in order.
-pub(super) async fn read(
-    rexie: &Rexie,
-    wanted: &[(Table, String)],
-) -> Result<Vec<Option<String>>, StoreError> {
+/// One row for each of these keys, in order.
+pub(super) async fn read(rexie: &Rexie, wanted: &[(Table, String)]) -> Result<Vec<Row>, StoreError> {
     let tables: Vec<Table> =
         Table::ALL.into_iter().filter(|t| wanted.iter().any(|(table, _)| table == t)).collect();
     if tables.is_empty() {
         return Ok(Vec::new());
     }
     let transaction = begin(rexie, &tables)?;
-    let values = join_all(wanted.iter().map(|(table, key)| {
-        let transaction = &transaction;
-        async move {
-            let store = transaction.store(table.name()).map_err(|error| refused(&error))?;
-            let value = store.get(JsValue::from_str(key)).await.map_err(|error| refused(&error))?;
-            value.map(|value| text(*table, &value)).transpose()
-        }
-    }));
-    values.await.into_iter().collect()
+    all(wanted.iter().map(|(table, key)| row_of(&transaction, *table, key)).collect()).await
+}
+
+type Rows<'a> = LocalBoxFuture<'a, Result<Vec<Row>, StoreError>>;
+
+/// Issues all reads at once and puts their rows together.
+async fn all(reads: Vec<Rows<'_>>) -> Result<Vec<Row>, StoreError> {
+    let mut all = Vec::new();
+    for rows in join_all(reads).await {
+        all.append(&mut rows?);
+    }
+    Ok(all)
+}
+
+fn row_of<'a>(transaction: &'a Transaction, table: Table, key: &'a str) -> Rows<'a> {
+    Box::pin(async move {
+        let store = transaction.store(table.name()).map_err(|error| refused(&error))?;
+        let value = store.get(JsValue::from_str(key)).await.map_err(|error| refused(&error))?;
+        let value = value.map(|value| text(table, &value)).transpose()?;
+        Ok(vec![Row { table, key: key.to_owned(), value }])
+    })
 }
 
 /// Rows with `from <= key < to`, at most `limit`.
@@ -50,7 +55,7 @@ pub(super) async fn scan(
     from: &str,
     to: &str,
     limit: u32,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<Vec<Row>, StoreError> {
     // IndexedDB throws on a range that ends before it begins, and takes a limit of 0 for none.
     if limit == 0 || from >= to {
         return Ok(Vec::new());
@@ -65,17 +70,19 @@ fn begin(rexie: &Rexie, tables: &[Table]) -> Result<Transaction, StoreError> {
     rexie.transaction(&names, TransactionMode::ReadOnly).map_err(|error| refused(&error))
 }
 
-async fn rows_of(
-    transaction: &Transaction,
-    table: Table,
-    range: Option<KeyRange>,
-    limit: Option<u32>,
-) -> Result<Vec<(String, String)>, StoreError> {
-    let store = transaction.store(table.name()).map_err(|error| refused(&error))?;
-    let (keys, values) = join(store.get_all_keys(range.clone(), limit), store.get_all(range, limit)).await;
-    let keys = keys.map_err(|error| refused(&error))?;
-    let values = values.map_err(|error| refused(&error))?;
-    keys.iter().zip(&values).map(|(key, value)| Ok((text(table, key)?, text(table, value)?))).collect()
+fn rows_of(transaction: &Transaction, table: Table, range: Option<KeyRange>, limit: Option<u32>) -> Rows<'_> {
+    Box::pin(async move {
+        let store = transaction.store(table.name()).map_err(|error| refused(&error))?;
+        let (keys, values) =
+            join(store.get_all_keys(range.clone(), limit), store.get_all(range, limit)).await;
+        let (keys, values) =
+            (keys.map_err(|error| refused(&error))?, values.map_err(|error| refused(&error))?);
+        let mut rows = Vec::new();
+        for (key, value) in keys.iter().zip(&values) {
+            rows.push(Row { table, key: text(table, key)?, value: Some(text(table, value)?) });
+        }
+        Ok(rows)
+    })
 }
 
 fn text(table: Table, value: &JsValue) -> Result<String, StoreError> {
