@@ -276,7 +276,10 @@ fn set_shadow(plan: &mut Plan, record: &Record, pending: Option<Record>) -> Resu
         (None, None) => None,
     };
     // An operation that this plan confirms is not pending any more.
-    let confirmed = |op: &Operation| plan.batch.changes.contains(&Change::Dequeue(op.clone()));
+    let confirmed = |op: &Operation| {
+        let mut changes = plan.batch.changes.iter();
+        changes.any(|change| matches!(change, Change::Dequeue(other) if other.id == op.id))
+    };
     let newest = plan.state.ops_of(key).next_back().filter(|op| !confirmed(op));
     let pending = pending.filter(|_| newest.is_some());
     let seen = view(plan.state, key, pending.as_ref(), Some(record), plan.rules.strategy);

@@ -74,7 +74,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     async fn ask_signed_in(&self, request: crate::seam::Request) -> Result<Value, Error> {
         self.need_account().await?;
         let answer = self.ask(request).await;
-        if answer == Err(TransportError::NotSignedIn) {
+        if matches!(answer, Err(TransportError::NotSignedIn)) {
             self.commit(Intent::Head(&|head| head.auth_required = true)).await?;
             self.post(Event::Ready);
         }

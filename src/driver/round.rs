@@ -18,11 +18,11 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub(super) async fn handle(&self, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            if event == Event::OtherTab {
+            if matches!(event, Event::OtherTab) {
                 self.hear_other_tab().await;
                 continue;
             }
-            if event == Event::SyncNow && self.asked.borrow().is_empty() {
+            if matches!(event, Event::SyncNow) && self.asked.borrow().is_empty() {
                 // The round it asked for has begun, and may have ended, already.
                 continue;
             }
@@ -96,7 +96,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     }
 
     async fn save_progress(&self, progress: &Progress) -> Event {
-        let begins = *progress == Progress::Begin;
+        let begins = matches!(progress, Progress::Begin);
         let round = self.round.get();
         match self.commit(Intent::Round(progress, round)).await {
             Ok(_) => {
