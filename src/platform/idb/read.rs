@@ -2,7 +2,10 @@
 //!
 //! All requests of a read are issued at once and all of them are awaited; nothing is written here.
 
-use futures_util::future::{LocalBoxFuture, join, join_all};
+use std::future::poll_fn;
+use std::task::Poll;
+
+use futures_util::future::{LocalBoxFuture, join};
 use rexie::{KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
 
@@ -31,9 +34,26 @@ pub(super) async fn read(rexie: &Rexie, wanted: &[(Table, String)]) -> Result<Ve
 type Rows<'a> = LocalBoxFuture<'a, Result<Vec<Row>, StoreError>>;
 
 /// Issues all reads at once and puts their rows together.
-async fn all(reads: Vec<Rows<'_>>) -> Result<Vec<Row>, StoreError> {
+async fn all(mut reads: Vec<Rows<'_>>) -> Result<Vec<Row>, StoreError> {
+    let mut answers = Vec::new();
+    poll_fn(|task| {
+        // The first look at each issues its request; the answers are kept until they are asked for again.
+        for read in &mut reads {
+            answers.push(match read.as_mut().poll(task) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            });
+        }
+        Poll::Ready(())
+    })
+    .await;
+    for (read, answer) in reads.into_iter().zip(&mut answers) {
+        if answer.is_none() {
+            *answer = Some(read.await);
+        }
+    }
     let mut all = Vec::new();
-    for rows in join_all(reads).await {
+    for rows in answers.into_iter().flatten() {
         all.append(&mut rows?);
     }
     Ok(all)
