@@ -296,6 +296,11 @@ impl State {
         Ok(true)
     }
 
+    /// Whether this is the state of a store whose head has that text.
+    pub fn stands_on(&self, head_text: Option<&str>) -> bool {
+        self.head_text.as_deref() == head_text
+    }
+
     /// The keys of the rows to read after another tab committed `head`, or `None` when everything is to be read.
     pub fn missed(&self, head_text: Option<&str>) -> Option<Vec<(Table, String)>> {
         let head: Head = serde_json::from_str(head_text?).ok()?;

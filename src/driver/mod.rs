@@ -248,7 +248,16 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             let wanted = self.wants(&intent);
             let found = if wanted.is_empty() { Vec::new() } else { self.store.read(&wanted).await? };
             let bodies = Bodies::new(&wanted, found);
-            let Some(mut batch) = self.planned(&intent, bodies)? else { return Ok(false) };
+            let mut batch = match self.planned(&intent, bodies) {
+                Ok(Some(batch)) => batch,
+                // "Not there" or "nothing to change" is only true of what is in the store now.
+                _ if self.is_stale().await? => {
+                    self.refresh().await?;
+                    continue;
+                }
+                Ok(None) => return Ok(false),
+                Err(error) => return Err(error),
+            };
             let write = self.state.borrow().write(&mut batch);
             match self.store.commit(&write).await {
                 Ok(()) => {
@@ -308,6 +317,12 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             }
         }
         Ok(Some(plan.batch))
+    }
+
+    /// Whether another tab committed something this one has not read.
+    async fn is_stale(&self) -> Result<bool, Error> {
+        let head = self.store.read(&[(Table::Meta, HEAD.to_owned())]).await?.pop().flatten();
+        Ok(!self.state.borrow().stands_on(head.as_deref()))
     }
 
     /// Reads what another tab committed.

@@ -222,6 +222,20 @@ impl Device {
         self.driver = open(&self.store, &self.wire, &self.skew, &self.rules, &self.url).await;
     }
 
+    /// Another tab on the same store.
+    pub async fn tab(&self) -> Device {
+        let driver = open(&self.store, &self.wire, &self.skew, &self.rules, &self.url).await;
+        let (wire, skew) = (self.wire.clone(), self.skew.clone());
+        Device {
+            driver,
+            store: self.store.clone(),
+            wire,
+            skew,
+            rules: self.rules.clone(),
+            url: self.url.clone(),
+        }
+    }
+
     pub async fn sync(&self) -> keyflow_sync::engine::Report {
         self.driver.sync().await.unwrap()
     }
