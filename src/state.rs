@@ -70,6 +70,9 @@ pub struct Head {
     /// The last failure, until a round succeeds.
     #[serde(default)]
     pub last_error: Option<LastError>,
+    /// Rows that could not be read and were set aside.
+    #[serde(default)]
+    pub damaged: usize,
     /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
     #[serde(default)]
     pub recent: Vec<(u64, Option<Vec<String>>)>,
@@ -105,6 +108,7 @@ impl Head {
             retry_at: None,
             last_synced_at: None,
             last_error: None,
+            damaged: 0,
             recent: Vec::new(),
         }
     }
@@ -520,3 +524,6 @@ fn rows_of(change: &Change) -> Vec<Row> {
         Change::Raw(raw) => vec![raw.clone()],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,8 @@ pub struct Status {
     pub parked: usize,
     /// Unsettled conflicts.
     pub conflicts: usize,
+    /// Rows of this store that could not be read and were set aside.
+    pub damaged: usize,
     /// Age of the oldest pending operation, ms.
     pub oldest_pending_ms: Option<Millis>,
     /// End of the last round that went through, epoch ms.
@@ -231,16 +233,17 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     // ------------------------------------------------------------------------------------------------ changes
 
-    /// Commits the user's edits as one change. `false` when there was nothing to change.
-    pub(crate) async fn edit(&self, edits: &[Edit]) -> Result<bool, Error> {
+    /// Commits the user's edits as one change. `None` when there was nothing to change.
+    async fn edit(&self, edits: &[Edit]) -> Result<Option<Batch>, Error> {
         let changed = self.commit(Intent::Edits(edits)).await?;
-        if changed {
+        if changed.is_some() {
             self.post(Event::Saved);
         }
         Ok(changed)
     }
 
-    async fn commit(&self, intent: Intent<'_>) -> Result<bool, Error> {
+    /// Makes a change durable and answers it; `None` when there was nothing to change.
+    async fn commit(&self, intent: Intent<'_>) -> Result<Option<Batch>, Error> {
         self.check_open()?;
         let _lane = self.lane.lock().await;
         loop {
@@ -255,7 +258,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                     self.refresh().await?;
                     continue;
                 }
-                Ok(None) => return Ok(false),
+                Ok(None) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let write = self.state.borrow().write(&mut batch);
@@ -265,10 +268,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                     if matches!(intent, Intent::Wipe(_)) {
                         *self.state.borrow_mut() = State::empty(batch.head.clock.replica);
                     }
-                    self.state.borrow_mut().apply(batch, &write);
+                    self.state.borrow_mut().apply(batch.clone(), &write);
                     self.host.announce();
                     self.tell(records);
-                    return Ok(true);
+                    return Ok(Some(batch));
                 }
                 Err(crate::error::StoreError::Stale) => self.refresh().await?,
                 Err(error) => return Err(error.into()),
@@ -425,6 +428,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             pending,
             parked,
             conflicts: state.conflicts.len(),
+            damaged: head.damaged,
             oldest_pending_ms,
             last_synced_at: head.last_synced_at,
             next_attempt_at,
