@@ -1,27 +1,7 @@
 /*! What a user waits for, in real Chromium: saving beside the same rows written by hand, and the first key after a load. */
-import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
-import { extname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Device } from "../e2e/device.mjs";
+import { serveFiles } from "../e2e/files.mjs";
 import { Server } from "../e2e/server.mjs";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
-
-/** The files of pkg/ and an empty page, which is all a benchmark of the package needs. */
-async function serveFiles() {
-  const server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
-    const body = path === "/" ? "<!doctype html><title>bench</title>" : await readFile(join(root, path)).catch(() => null);
-    if (body === null) return void response.writeHead(404).end();
-    response.writeHead(200, { "content-type": TYPES[extname(path) || ".html"] ?? "text/plain" }).end(body);
-  });
-  await new Promise((done) => server.listen(0, "127.0.0.1", () => done(undefined)));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the file server has no port");
-  return { origin: `http://127.0.0.1:${address.port}`, close: () => server.close() };
-}
 
 /** Runs in the page: saves and writes by hand in turns, so that both meet the same machine. */
 async function saves(count) {
@@ -74,7 +54,7 @@ function at(times, share) {
 const ms = (value) => value.toFixed(2).padStart(8);
 
 const files = await serveFiles();
-const bench = await Device.blank(files.origin);
+const bench = await Device.blank(`${files.origin}/blank`);
 const { save, hand, bytes } = await bench.page.evaluate(saves, 500);
 await bench.close();
 files.close();

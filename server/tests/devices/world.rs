@@ -69,8 +69,10 @@ pub struct TestHost {
     start: Instant,
     /// Added to the wall clock, ms.
     pub skew: Rc<Cell<i64>>,
-    listener: RefCell<Option<Box<dyn Fn(Heard)>>>,
+    listener: RefCell<Option<Listener>>,
 }
+
+type Listener = Box<dyn Fn(Heard)>;
 
 #[allow(clippy::disallowed_methods, reason = "this is the platform of the test")]
 impl TestHost {
@@ -100,7 +102,7 @@ impl Host for TestHost {
         Some(())
     }
 
-    fn listen(&self, listener: Box<dyn Fn(Heard)>) {
+    fn listen(&self, listener: Listener) {
         *self.listener.borrow_mut() = Some(listener);
     }
 
