@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{Error, FieldError};
 use crate::merge::join;
-use crate::model::{Conflict, DELETED, Fields, Key, RESERVED, Record, Winner, check_fields, check_id};
+use crate::model::{
+    Conflict, DELETED, Fields, Key, RESERVED, Record, Winner, check_fields, check_id, fields_of,
+};
 use crate::plan::Plan;
 use crate::queue::{OpStatus, Operation};
+use crate::read::read_names;
 use crate::seam::Durability;
 use crate::seam::Table;
 use crate::state::{Change, Entry, State};
@@ -84,7 +87,7 @@ pub enum Edit {
 }
 
 /// The user's choice in a conflict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Choice {
     /// The version that arrived later.
@@ -94,6 +97,8 @@ pub enum Choice {
     /// A mixture.
     Merge,
 }
+
+read_names!(Choice { Local: "local", Remote: "remote", Merge: "merge" });
 
 impl Edit {
     /// The bodies that the plan needs.
@@ -155,7 +160,7 @@ impl Edit {
 fn replacement(from: &Record, to: &Fields) -> Fields {
     let gone =
         from.fields.keys().filter(|name| !to.contains_key(*name)).map(|name| (name.clone(), Value::Null));
-    gone.chain(to.clone()).collect()
+    fields_of(gone.chain(to.clone()))
 }
 
 fn put(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
@@ -196,8 +201,8 @@ fn patch(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
     let settings = *key == Key::settings();
     let current = match existing(plan, key) {
         Err(Error::NotFound(_)) if settings => {
-            let mut fields: Fields =
-                fields.iter().filter(|(_, v)| !v.is_null()).map(|(n, v)| (n.clone(), v.clone())).collect();
+            let mut fields = fields.clone();
+            fields.retain(|_, value| !value.is_null());
             check_fields(key.kind, &mut fields)?;
             let version = plan.stamp();
             plan.queue(Record::new(key.clone(), version, fields), Vec::new());
@@ -213,7 +218,7 @@ fn patch(plan: &mut Plan, key: &Key, fields: &Fields) -> Result<bool, Error> {
     let version = plan.stamp();
     let canonical =
         fields.iter().map(|(name, _)| (name.clone(), next.fields.get(name).cloned().unwrap_or(Value::Null)));
-    plan.queue(current.edit(version, &canonical.collect(), false), Vec::new());
+    plan.queue(current.edit(version, &fields_of(canonical), false), Vec::new());
     Ok(true)
 }
 

@@ -20,7 +20,8 @@ impl FieldError {
     /// The same error seen from one level further out: `t` within `events[3]` becomes `events[3].t`.
     #[must_use]
     pub fn within(mut self, outer: &str) -> FieldError {
-        self.field = if self.field.is_empty() { outer.to_owned() } else { format!("{outer}.{}", self.field) };
+        let dot = if self.field.is_empty() || self.field.starts_with('[') { "" } else { "." };
+        self.field = [outer, dot, &self.field].concat();
         self
     }
 }

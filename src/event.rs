@@ -3,10 +3,11 @@
 //! Only shapes and their validity; what an event *does* is decided in [`crate::attempt`].
 //! Times are milliseconds of one monotonic clock whose zero is arbitrary; nothing here reads a clock.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::FieldError;
+use crate::read::{FromJson, read_names, serde_through_json};
 
 /// The longest a time test may last, and the longest any attempt may stay unpaused: one day, in ms.
 ///
@@ -17,7 +18,7 @@ pub const LONGEST_MS: f64 = 86_400_000.0;
 const LATEST_MS: f64 = 9_007_199_254_740_992.0;
 
 /// Why an attempt ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EndReason {
     /// The text was typed to its end.
@@ -28,8 +29,10 @@ pub enum EndReason {
     User,
 }
 
+read_names!(EndReason { Completed: "completed", Timeout: "timeout", User: "user" });
+
 /// The kind of test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ModeKind {
     /// As much as possible within `value` seconds.
@@ -41,6 +44,8 @@ pub enum ModeKind {
     /// A text of the user's own.
     Custom,
 }
+
+read_names!(ModeKind { Time: "time", Words: "words", Text: "text", Custom: "custom" });
 
 /// The kind of test and its size: seconds for `time`, number of words for `words`, otherwise informative.
 ///
@@ -84,7 +89,7 @@ impl Mode {
     /// Fields `mode`, `mode.kind`, `mode.value`.
     pub fn from_json(json: &Value) -> Result<Mode, FieldError> {
         let Value::Object(fields) = json else { return Err(FieldError::new("mode", "must be an object")) };
-        let kind = ModeKind::deserialize(fields.get("kind").unwrap_or(&Value::Null))
+        let kind = ModeKind::from_json(fields.get("kind").cloned().unwrap_or_default())
             .map_err(|_| FieldError::new("mode.kind", "must be time, words, text or custom"))?;
         let value = match fields.get("value") {
             None | Some(Value::Null) => None,
@@ -96,11 +101,17 @@ impl Mode {
     }
 }
 
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Mode, D::Error> {
-        Mode::from_json(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+impl FromJson for Mode {
+    fn from_json(value: Value) -> Result<Mode, FieldError> {
+        // Whoever holds the mode names the field it is in.
+        Mode::from_json(&value).map_err(|error| {
+            let within = error.field.split_once('.').map_or("", |(_, inner)| inner);
+            FieldError::new(within, error.problem)
+        })
     }
 }
+
+serde_through_json!(Mode);
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +172,7 @@ impl Event {
             Some("pause") => Op::Pause,
             Some("resume") => Op::Resume,
             Some("end") => Op::End {
-                reason: EndReason::deserialize(fields.get("reason").unwrap_or(&Value::Null))
+                reason: EndReason::from_json(fields.get("reason").cloned().unwrap_or_default())
                     .map_err(|_| FieldError::new("reason", "must be completed, timeout or user"))?,
             },
             _ => {
@@ -173,11 +184,13 @@ impl Event {
     }
 }
 
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event, D::Error> {
-        Event::from_json(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+impl FromJson for Event {
+    fn from_json(value: Value) -> Result<Event, FieldError> {
+        Event::from_json(&value)
     }
 }
+
+serde_through_json!(Event);
 
 impl Serialize for Event {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

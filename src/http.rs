@@ -1,21 +1,29 @@
 //! Requests to the server and what its answers mean. Pure: a [`crate::seam::Transport`] carries them.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::TransportError;
+use crate::read::parse;
 use crate::schedule::retry_after;
 use crate::seam::{Request, Response};
 use crate::stamp::Millis;
 
 /// The parts of an RFC 9457 problem that matter here.
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Problem {
     code: String,
     title: String,
     detail: String,
+}
+
+impl Problem {
+    fn of(body: Option<&Value>) -> Problem {
+        let text = |name: &str| {
+            let text = body.and_then(|body| body.get(name)).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        Problem { code: text("code"), title: text("title"), detail: text("detail") }
+    }
 }
 
 /// A text as one segment of a path or one value of a query.
@@ -46,7 +54,8 @@ pub fn read(answer: Result<Response, String>, wall: Millis) -> Result<Value, Tra
     let unreachable = |why, retry_after, status| TransportError::Unreachable { why, retry_after, status };
     let response = answer.map_err(|why| unreachable(why, None, None))?;
     let status = response.status;
-    let problem: Problem = serde_json::from_str(&response.body).unwrap_or_default();
+    let body = parse::<Value>(&response.body);
+    let problem = Problem::of(body.as_ref().ok());
     let why = match (problem.detail.as_str(), problem.title.as_str()) {
         ("", "") => format!("status {status}"),
         ("", title) => title.to_owned(),
@@ -54,7 +63,7 @@ pub fn read(answer: Result<Response, String>, wall: Millis) -> Result<Value, Tra
     };
     match status {
         204 => Ok(Value::Null),
-        200..=299 => serde_json::from_str(&response.body)
+        200..=299 => body
             .map_err(|error| unreachable(format!("the reply cannot be read: {error}"), None, Some(status))),
         401 => Err(TransportError::NotSignedIn),
         413 => Err(TransportError::TooLarge(why)),

@@ -16,6 +16,7 @@
 //! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
 //! | [`seam`] | what the platform must give: store, transport, host |
 //! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
+//! | [`read`], `order` | JSON as types; sorting |
 
 pub mod attempt;
 pub mod cache;
@@ -30,10 +31,12 @@ pub mod http;
 pub mod merge;
 pub mod metrics;
 pub mod model;
+mod order;
 pub mod plan;
 pub mod platform;
 pub mod queue;
 pub mod rate;
+pub mod read;
 pub mod schedule;
 pub mod seam;
 pub mod session;

@@ -3,11 +3,12 @@
 //! Pure: equal inputs give equal bytes, natively and in wasm. It never drops a value unseen: what loses is named in the
 //! verdict, so that the caller keeps it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::model::{DELETED, Fields, Kind, Record, Strategy, Winner};
+use crate::order::distinct;
 use crate::stamp::{Replica, Stamp};
 
 /// What to do with a version that arrives.
@@ -156,10 +157,10 @@ fn greater<'a>(a: &'a Record, b: &'a Record, register: &str) -> &'a Record {
 }
 
 /// The registers of both but the tombstone, sorted by name.
-fn registers(a: &Record, b: &Record) -> BTreeSet<String> {
+fn registers(a: &Record, b: &Record) -> Vec<String> {
     let fields = a.fields.keys().chain(b.fields.keys()).map(|field| Record::register(a.key.kind, field));
     let modified = a.modified.keys().chain(b.modified.keys()).map(String::as_str);
-    fields.chain(modified).filter(|name| *name != DELETED).map(str::to_owned).collect()
+    distinct(fields.chain(modified).filter(|name| *name != DELETED).map(str::to_owned).collect())
 }
 
 #[cfg(test)]

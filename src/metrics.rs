@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::attempt::{Attempt, KeyStat, Keystrokes, TypedWord};
 use crate::error::FieldError;
 use crate::event::{EndReason, Event, Mode, required_text};
 use crate::rate::{CHARS_PER_WORD, consistency, half_up, mean_and_sd, round2, words_a_minute};
+use crate::read::{FromJson, read_names, serde_through_json};
 
 /// Below this many active ms a session tells too little.
 pub const MIN_DURATION_MS: f64 = 1000.0;
@@ -22,7 +23,7 @@ pub const MAX_PLAUSIBLE_WPM: f64 = 350.0;
 pub const AFK_TAIL_SECONDS: usize = 5;
 
 /// Why a session is left out of averages and bests. It is stored and listed all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
     /// Under a second or under ten keystrokes.
@@ -32,6 +33,8 @@ pub enum Flag {
     /// Faster than hands.
     Implausible,
 }
+
+read_names!(Flag { TooShort: "too_short", Afk: "afk", Implausible: "implausible" });
 
 /// Characters of the final state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -203,12 +206,17 @@ impl Metrics {
                 classic_net_wpm: round2((raw_wpm - net_loss).max(0.0)),
                 accuracy_adjusted_wpm: round2(raw_wpm * attempt.accuracy() / 100.0),
             },
-            keys: attempt
-                .key_stats()
-                .map(|(grapheme, stat)| (grapheme.to_owned(), KeyStat { ms: round2(stat.ms), ..*stat }))
-                .collect(),
+            keys: keys(attempt),
         }
     }
+}
+
+fn keys(attempt: &Attempt) -> BTreeMap<String, KeyStat> {
+    let mut keys = BTreeMap::new();
+    for (grapheme, stat) in attempt.key_stats() {
+        keys.insert(grapheme.to_owned(), KeyStat { ms: round2(stat.ms), ..*stat });
+    }
+    keys
 }
 
 fn chars(attempt: &Attempt) -> Chars {
@@ -297,11 +305,13 @@ impl MeasureInput {
     }
 }
 
-impl<'de> Deserialize<'de> for MeasureInput {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<MeasureInput, D::Error> {
-        MeasureInput::from_json(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+impl FromJson for MeasureInput {
+    fn from_json(value: Value) -> Result<MeasureInput, FieldError> {
+        MeasureInput::from_json(&value)
     }
 }
+
+serde_through_json!(MeasureInput);
 
 /// The numbers of a whole log. A log without an end is ended as [`Attempt::finish`] says.
 ///

@@ -5,14 +5,25 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::FieldError;
+use crate::order::distinct;
+use crate::read::read_names;
 use crate::stamp::{MAX_MS, Millis, Replica, Stamp};
 
 /// The fields of a record, sorted by name.
 pub type Fields = Map<String, Value>;
+
+/// Fields from names and values, the last of each name. Unlike `collect`, it brings no sort of its own.
+pub fn fields_of(pairs: impl IntoIterator<Item = (String, Value)>) -> Fields {
+    let mut fields = Fields::new();
+    for (name, value) in pairs {
+        fields.insert(name, value);
+    }
+    fields
+}
 
 /// Greatest size of one record as JSON.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
@@ -30,7 +41,7 @@ pub const RESULT: &str = "result";
 pub const DELETED: &str = "deleted";
 
 /// What a record is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// One typing session.
@@ -40,6 +51,8 @@ pub enum Kind {
     /// The settings document.
     Settings,
 }
+
+read_names!(Kind { Session: "session", Progress: "progress", Settings: "settings" });
 
 impl Kind {
     /// The name used in keys and on the wire.
@@ -199,7 +212,7 @@ impl Record {
 }
 
 /// Why two versions stand in the inbox, and which of them is current.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Winner {
     /// The version that arrived.
@@ -210,8 +223,10 @@ pub enum Winner {
     Merged,
 }
 
+read_names!(Winner { Local: "local", Remote: "remote", Merged: "merged" });
+
 /// How two concurrent versions become one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Strategy {
     /// The greater stamp wins, whole.
@@ -222,6 +237,8 @@ pub enum Strategy {
     /// The stored version stays until the user chooses.
     Manual,
 }
+
+read_names!(Strategy { LastWriteWins: "lastWriteWins", FieldLevel: "fieldLevel", Manual: "manual" });
 
 /// One entry of the conflict inbox: a pair of concurrent versions, both whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -255,17 +272,16 @@ impl Conflict {
 
 /// The fields in which two versions differ, sorted by name; `lastModified` and `deleted` count.
 pub fn different_fields(a: &Record, b: &Record) -> Vec<String> {
-    let names = a.fields.keys().chain(b.fields.keys()).collect::<std::collections::BTreeSet<_>>();
+    let names = a.fields.keys().chain(b.fields.keys());
     let mut fields: Vec<String> =
-        names.into_iter().filter(|name| a.fields.get(*name) != b.fields.get(*name)).cloned().collect();
+        names.filter(|name| a.fields.get(*name) != b.fields.get(*name)).cloned().collect();
     if a.deleted != b.deleted {
         fields.push(DELETED.to_owned());
     }
     if a.version.ms != b.version.ms {
         fields.push("lastModified".to_owned());
     }
-    fields.sort();
-    fields
+    distinct(fields)
 }
 
 /// Checks an id of a record.

@@ -30,8 +30,13 @@ pub struct Bodies(BTreeMap<String, String>);
 impl Bodies {
     /// Pairs what was asked for with what was found.
     pub fn new(wanted: &[(Table, String)], found: Vec<Option<String>>) -> Bodies {
-        let found = wanted.iter().zip(found).filter_map(|((_, key), text)| Some((key.clone(), text?)));
-        Bodies(found.collect())
+        let mut bodies = BTreeMap::new();
+        for ((_, key), text) in wanted.iter().zip(found) {
+            if let Some(text) = text {
+                bodies.insert(key.clone(), text);
+            }
+        }
+        Bodies(bodies)
     }
 
     /// The record under `body`, for a record named `key`.

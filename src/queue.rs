@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::model::{Key, Kind};
+use crate::read::{read_names, read_struct};
 use crate::schedule::Options;
 use crate::stamp::{Millis, Stamp};
 
 /// What an operation does, in the specification's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OpType {
     /// Sends one version of a session.
@@ -22,6 +23,12 @@ pub enum OpType {
     /// Sends the settings document.
     SyncSettings,
 }
+
+read_names!(OpType {
+    SyncSession: "sync_session",
+    SyncProgress: "sync_progress",
+    SyncSettings: "sync_settings"
+});
 
 impl OpType {
     /// The type for records of `kind`.
@@ -35,7 +42,7 @@ impl OpType {
 }
 
 /// Where an operation stands. `in_progress` is never stored: after a crash nobody would reset it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OpStatus {
     /// Waits for its turn.
@@ -48,8 +55,15 @@ pub enum OpStatus {
     Completed,
 }
 
+read_names!(OpStatus {
+    Pending: "pending",
+    InProgress: "in_progress",
+    Failed: "failed",
+    Completed: "completed"
+});
+
 /// One queued edit. Its record's content lies beside it in the store.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Operation {
     /// UUIDv7, minted once: sorts by age.
@@ -70,24 +84,40 @@ pub struct Operation {
     /// Where it stands.
     pub status: OpStatus,
     /// The reason of the last failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Stable code of that reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// Whether a request may have carried it: from then on its content is fixed.
-    #[serde(default)]
     pub sent: bool,
     /// When the server itself first failed it, epoch ms; a missing network does not count.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Millis>,
     /// Size of its content, bytes.
-    #[serde(default)]
     pub bytes: usize,
     /// The conflicts it settles.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolves: Vec<String>,
 }
+
+read_struct!(Operation {
+    id: "id",
+    kind: "type",
+    record: "record",
+    version: "version",
+    base: "base",
+    timestamp: "timestamp",
+    attempts: "attempts",
+    status: "status"
+} or default {
+    error: "error",
+    code: "code",
+    sent: "sent",
+    failing_since: "failingSince",
+    bytes: "bytes",
+    resolves: "resolves"
+});
 
 impl Operation {
     /// The record it belongs to; `None` for a key this version does not know.

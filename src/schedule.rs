@@ -1,6 +1,6 @@
 //! Every number about time and size on the device, and the arithmetic of waiting. Pure: jitter comes in.
 
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::FieldError;
 use crate::stamp::Millis;
@@ -9,8 +9,7 @@ use crate::stamp::Millis;
 pub const DAY: Millis = 24 * 60 * 60 * 1000;
 
 /// The device's limits; the defaults are the specification's values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// From an edit to the sync round it starts, ms.
     pub debounce_ms: Millis,
@@ -67,6 +66,37 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Sets the number that JavaScript calls `name`. `false` when there is none or `value` does not fit.
+    pub fn set(&mut self, name: &str, value: &Value) -> bool {
+        let span = match name {
+            "debounceMs" => &mut self.debounce_ms,
+            "settleMs" => &mut self.settle_ms,
+            "roundGapMs" => &mut self.round_gap_ms,
+            "backoffFirstMs" => &mut self.backoff_first_ms,
+            "backoffMaxMs" => &mut self.backoff_max_ms,
+            "requestTimeoutMs" => &mut self.request_timeout_ms,
+            "pollMs" => &mut self.poll_ms,
+            "stalledMs" => &mut self.stalled_ms,
+            "failedExpireMs" => &mut self.failed_expire_ms,
+            "backoffSpread" => return value.as_f64().map(|spread| self.backoff_spread = spread).is_some(),
+            _ => return self.set_count(name, value),
+        };
+        value.as_i64().map(|ms| *span = ms).is_some()
+    }
+
+    fn set_count(&mut self, name: &str, value: &Value) -> bool {
+        let Some(count) = value.as_u64().and_then(|count| u32::try_from(count).ok()) else { return false };
+        match name {
+            "batchSize" => self.batch_size = count as usize,
+            "batchBytes" => self.batch_bytes = count as usize,
+            "queueMax" => self.queue_max = count as usize,
+            "cacheSessions" => self.cache_sessions = count as usize,
+            "pullLimit" => self.pull_limit = count,
+            _ => return false,
+        }
+        true
+    }
+
     /// Checks that every number can be worked with; the error names the first that cannot.
     pub fn check(&self) -> Result<(), FieldError> {
         let spans = [

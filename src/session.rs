@@ -3,20 +3,22 @@
 //! Pure: the id, the user and the stamps are added by whoever saves it. Raw key times never go in here.
 //! Promise kept here: a user's own text leaves only as a hash unless the user chose to share it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::attempt::{Attempt, PROFILE};
 use crate::event::{ModeKind, number};
 use crate::metrics::Metrics;
+use crate::model::fields_of;
+use crate::read::{read_names, read_struct};
 use crate::text::graphemes;
 
 /// Version of the shape of `data`.
 const SCHEMA: u32 = 1;
 
 /// How the text was typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum InputKind {
     /// A keyboard with keys.
@@ -25,22 +27,29 @@ pub enum InputKind {
     Touch,
 }
 
+read_names!(InputKind { Hardware: "hardware", Touch: "touch" });
+
 /// Where the text came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TextInfo {
     /// `words`, `quote`, `custom` or whatever else the app offers.
     pub kind: String,
     /// The list or collection, if it has an id.
-    #[serde(default)]
     pub source_id: Option<String>,
     /// The text within it, if it has an id.
-    #[serde(default)]
     pub text_id: Option<String>,
     /// Whether the user agreed to store a custom text itself and not only its hash.
-    #[serde(default)]
     pub share_custom_text: bool,
 }
+
+read_struct!(TextInfo {
+    kind: "kind"
+} or default {
+    source_id: "sourceId",
+    text_id: "textId",
+    share_custom_text: "shareCustomText"
+});
 
 /// A finished attempt and its circumstances.
 #[derive(Debug, Clone)]
@@ -126,7 +135,7 @@ pub fn session_fields(finished: &Finished<'_>) -> Map<String, Value> {
         ("timestamp", number(finished.started_at_ms)),
         ("data", Value::Object(data)),
     ];
-    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    fields_of(fields.map(|(key, value)| (key.to_owned(), value)))
 }
 
 fn sha256_hex(text: &str) -> String {

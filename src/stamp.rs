@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::read::read_struct;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Epoch time or a span of time, in whole milliseconds.
@@ -127,16 +129,22 @@ as_text!(Stamp);
 as_text!(Replica);
 
 /// The device's hybrid logical clock: it never goes back, and stays near the server's time once it is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HybridClock {
     /// Replica written into every stamp of this clock.
     pub replica: Replica,
     /// The last stamp given or seen; the next one is greater.
     pub last: Stamp,
     /// Server time minus this device's wall clock, in ms; 0 until a server was heard.
-    #[serde(default)]
     pub offset: Millis,
 }
+
+read_struct!(HybridClock {
+    replica: "replica",
+    last: "last"
+} or default {
+    offset: "offset"
+});
 
 impl HybridClock {
     /// A clock that has given no stamp yet.

@@ -4,15 +4,17 @@
 //! Three layers: the server's version of a record (its *shadow*), the edits that the server has not confirmed
 //! (*pending*), and the *view* computed from both. Bodies stay in the store; the state holds what lists and decisions need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
+use crate::order::sorted;
 use crate::queue::{Operation, Queue};
+use crate::read::{FromJson, parse, read_struct};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
 use crate::stamp::{HybridClock, Millis, Replica, Stamp};
 use crate::wire::Account;
@@ -25,7 +27,7 @@ const REMEMBERED: usize = 24;
 const REMEMBERED_ROWS: usize = 24;
 
 /// The small facts of a store; the one row that every commit compares and replaces.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Head {
     /// [`FORMAT`].
@@ -33,53 +35,60 @@ pub struct Head {
     /// Counts commits.
     pub generation: u64,
     /// Random: makes the text of this row one that no other commit ever had.
-    #[serde(default)]
     pub nonce: u64,
     /// The hybrid logical clock of this store.
     pub clock: HybridClock,
     /// Who this store is at the server.
-    #[serde(default)]
     pub account: Option<Account>,
     /// The user whose server versions this store holds; outlives a sign-out.
-    #[serde(default)]
     pub owner: Option<String>,
     /// The user signed out: nothing registers by itself.
-    #[serde(default)]
     pub signed_out: bool,
     /// The server refused the token.
-    #[serde(default)]
     pub auth_required: bool,
     /// Where the next pull goes on.
-    #[serde(default)]
     pub cursor: Option<String>,
     /// Counts sync rounds; a round that slept finds it changed and stops.
-    #[serde(default)]
     pub round: u64,
     /// Until when the running round promises to be done or to have said so again; wall clock.
-    #[serde(default)]
     pub lease_until: Millis,
     /// Failed rounds since the last good one.
-    #[serde(default)]
     pub failures: u32,
     /// No attempt before this time (wall clock), also after a restart.
-    #[serde(default)]
     pub retry_at: Option<Millis>,
     /// End of the last complete round, wall clock.
-    #[serde(default)]
     pub last_synced_at: Option<Millis>,
     /// The last failure, until a round succeeds.
-    #[serde(default)]
     pub last_error: Option<LastError>,
     /// Rows that could not be read and were set aside.
     #[serde(default)]
     pub damaged: usize,
     /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
-    #[serde(default)]
     pub recent: Vec<(u64, Option<Vec<String>>)>,
 }
 
+read_struct!(Head {
+    format: "format",
+    generation: "generation",
+    clock: "clock"
+} or default {
+    nonce: "nonce",
+    account: "account",
+    owner: "owner",
+    signed_out: "signedOut",
+    auth_required: "authRequired",
+    cursor: "cursor",
+    round: "round",
+    lease_until: "leaseUntil",
+    failures: "failures",
+    retry_at: "retryAt",
+    last_synced_at: "lastSyncedAt",
+    last_error: "lastError",
+    recent: "recent"
+});
+
 /// Why the last attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LastError {
     /// Stable code.
     pub code: String,
@@ -88,6 +97,12 @@ pub struct LastError {
     /// When, wall clock.
     pub at: Millis,
 }
+
+read_struct!(LastError {
+    code: "code",
+    message: "message",
+    at: "at"
+} or default {});
 
 impl Head {
     /// The head of a new store.
@@ -115,21 +130,27 @@ impl Head {
 }
 
 /// What a list shows of a record: one small row, kept for every record for ever.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The server's version; `None` while the server has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<Stamp>,
     /// Whether the body of that version is on this device.
-    #[serde(default)]
     pub cached: bool,
     /// The view is a tombstone.
-    #[serde(default)]
     pub deleted: bool,
     /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`.
     pub summary: BTreeMap<String, Value>,
 }
+
+read_struct!(Entry {
+    summary: "summary"
+} or default {
+    version: "version",
+    cached: "cached",
+    deleted: "deleted"
+});
 
 const SUMMARY_FIELDS: [&str; 6] = ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note"];
 const SUMMARY_DATA: [&str; 6] = ["durationMs", "mode", "valid", "flags", "language", "tzOffsetMin"];
@@ -146,8 +167,10 @@ impl Entry {
             Value::String(text) => Value::from(text.chars().take(SUMMARY_TEXT).collect::<String>()),
             other => other.clone(),
         };
-        let mut summary: BTreeMap<String, Value> =
-            top.chain(inner).map(|(name, value)| (name.to_owned(), short(value))).collect();
+        let mut summary = BTreeMap::new();
+        for (name, value) in top.chain(inner) {
+            summary.insert(name.to_owned(), short(value));
+        }
         summary.insert("lastModified".into(), view.version.ms.into());
         Entry { version, cached, deleted: view.deleted, summary }
     }
@@ -244,7 +267,7 @@ impl State {
         Ok(match row.table {
             Table::Meta if row.key == HEAD => self.take_head(value)?,
             Table::Index => {
-                let parsed = value.map(serde_json::from_str::<Entry>).transpose();
+                let parsed = value.map(parse::<Entry>).transpose();
                 match (Key::parse(&row.key), parsed) {
                     (Some(key), Ok(Some(entry))) => {
                         self.index.insert(key, entry);
@@ -257,7 +280,7 @@ impl State {
                     _ => false,
                 }
             }
-            Table::Op => match value.map(serde_json::from_str::<Operation>).transpose() {
+            Table::Op => match value.map(parse::<Operation>).transpose() {
                 Ok(Some(op)) if op.key().is_some() && op.id == row.key => {
                     self.enqueue(op);
                     true
@@ -269,7 +292,7 @@ impl State {
                 _ => false,
             },
             Table::Conflict => {
-                let parsed = value.map(serde_json::from_str::<Value>).transpose().ok();
+                let parsed = value.map(parse::<Value>).transpose().ok();
                 match parsed.map(|wire| wire.map(Conflict::from_wire).transpose()) {
                     Some(Ok(conflict)) => {
                         self.set_conflict(&row.key, conflict);
@@ -283,17 +306,14 @@ impl State {
     }
 
     fn take_head(&mut self, value: Option<&str>) -> Result<bool, StoreError> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
         let Some(text) = value else { return Ok(true) };
         self.head_text = Some(text.to_owned());
-        match serde_json::from_str::<Format>(text) {
-            Ok(Format { format }) if format > FORMAT => return Err(StoreError::Newer(format)),
+        let Ok(head) = parse::<Value>(text) else { return Ok(false) };
+        match head.get("format").and_then(Value::as_u64).and_then(|format| u32::try_from(format).ok()) {
+            Some(format) if format > FORMAT => return Err(StoreError::Newer(format)),
             _ => {}
         }
-        match serde_json::from_str(text) {
+        match Head::from_json(head) {
             Ok(head) => self.head = head,
             Err(_) => return Ok(false),
         }
@@ -307,20 +327,23 @@ impl State {
 
     /// The keys of the rows to read after another tab committed `head`, or `None` when everything is to be read.
     pub fn missed(&self, head_text: Option<&str>) -> Option<Vec<(Table, String)>> {
-        let head: Head = serde_json::from_str(head_text?).ok()?;
+        let head: Head = parse(head_text?).ok()?;
         let mine = self.head.generation;
         let covered = head.recent.first().is_some_and(|(first, _)| *first <= mine + 1);
         if head.format != FORMAT || !covered || head.clock.replica != self.head.clock.replica {
             return None;
         }
-        let mut rows = BTreeSet::from([(Table::Meta, HEAD.to_owned())]);
+        let mut rows = vec![(Table::Meta, HEAD.to_owned())];
         for (_, touched) in head.recent.iter().filter(|(generation, _)| *generation > mine) {
             for row in touched.as_ref()? {
                 let (table, key) = row.split_once('/')?;
-                rows.insert((Table::from_name(table)?, key.to_owned()));
+                let row = (Table::from_name(table)?, key.to_owned());
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
             }
         }
-        Some(rows.into_iter().collect())
+        Some(rows)
     }
 
     /// Takes in rows that another tab wrote. `false` when one of them cannot be read.
@@ -348,7 +371,7 @@ impl State {
         head.recent.push((head.generation, (touched.len() <= REMEMBERED_ROWS).then_some(touched)));
         let surplus = head.recent.len().saturating_sub(REMEMBERED);
         head.recent.drain(..surplus);
-        let text = serde_json::to_string(head).unwrap_or_default();
+        let text = json(head).unwrap_or_default();
         rows.push(Row { table: Table::Meta, key: HEAD.into(), value: Some(text) });
         Write { expects: self.head_text.clone(), rows, durability: batch.durability }
     }
@@ -438,12 +461,11 @@ impl State {
 
     /// Sessions that are not deleted, newest first.
     pub fn sessions(&self) -> Vec<(&Key, &Entry)> {
-        let mut sessions: Vec<_> =
+        let sessions: Vec<_> =
             self.index.iter().filter(|(key, entry)| key.kind == Kind::Session && !entry.deleted).collect();
-        sessions.sort_by(|(key, entry), (other_key, other)| {
-            (other.timestamp(), other_key).cmp(&(entry.timestamp(), key))
-        });
-        sessions
+        sorted(sessions, &|(key, entry), (other_key, other)| {
+            (other.timestamp(), *other_key).cmp(&(entry.timestamp(), *key))
+        })
     }
 }
 
@@ -488,18 +510,19 @@ pub fn view(
 
 /// The text of a record in the store.
 pub fn to_text(record: &Record) -> String {
-    serde_json::to_string(&record.to_wire()).unwrap_or_default()
+    Value::Object(record.to_wire()).to_string()
 }
 
 /// Reads the text of a record.
 pub fn from_text(kind: Kind, text: &str) -> Result<Record, StoreError> {
     let damaged = |why: String| StoreError::Damaged(format!("a {} cannot be read: {why}", kind.name()));
-    let wire = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
-    Record::from_wire(kind, wire).map_err(|error| damaged(error.to_string()))
+    let record = parse(text).and_then(|wire| Record::from_wire(kind, wire));
+    record.map_err(|error| damaged(error.to_string()))
 }
 
-fn json(value: &impl Serialize) -> Option<String> {
-    serde_json::to_string(value).ok()
+/// JSON text. It goes through a [`Value`], so that all types share one writer.
+pub(crate) fn json(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok().map(|value| value.to_string())
 }
 
 fn rows_of(change: &Change) -> Vec<Row> {

@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::error::FieldError;
 use crate::model::{
     Conflict, DELETED, Fields, Key, Kind, RESERVED, Record, Strategy, Winner, check_fields, check_id,
+    fields_of,
 };
+use crate::read::{FromJson, read_names, read_struct};
 use crate::stamp::{Millis, Replica, Stamp};
 
 /// One edit as a client offers it to the server.
@@ -28,7 +30,7 @@ pub struct Offer {
 }
 
 /// What became of one operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// It is the current version now, nothing concurrent was there.
@@ -43,8 +45,16 @@ pub enum Outcome {
     Rejected,
 }
 
+read_names!(Outcome {
+    Applied: "applied",
+    Duplicate: "duplicate",
+    Merged: "merged",
+    Conflict: "conflict",
+    Rejected: "rejected"
+});
+
 /// The server's answer about one operation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpResult {
     /// The operation's id as offered; absent for a plain client.
@@ -55,20 +65,32 @@ pub struct OpResult {
     /// What became of it.
     pub outcome: Outcome,
     /// For a duplicate: what became of it the first time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<Outcome>,
     /// The version the server holds for this edit: the one offered, or the clamped one; `None` when rejected.
     pub version: Option<Stamp>,
     /// Stable code of the reason for a rejection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// The reason for a rejection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// How far the stamp was ahead of the server's clock, when it was clamped, in ms.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_skew_ms: Option<Millis>,
 }
+
+read_struct!(OpResult {
+    op: "op",
+    id: "id",
+    outcome: "outcome",
+    version: "version"
+} or default {
+    first: "first",
+    code: "code",
+    error: "error",
+    clock_skew_ms: "clockSkewMs"
+});
 
 /// The body of a push of one kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +135,7 @@ impl PushRequest {
 }
 
 /// The answer to a push.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushReply {
     /// Ids of the records taken without a conflict.
@@ -123,17 +145,25 @@ pub struct PushReply {
     /// The current version of every record offered and not rejected.
     pub merged: BTreeMap<String, Value>,
     /// One answer per operation, in order.
-    #[serde(default)]
     pub results: Vec<OpResult>,
     /// The user's last commit tick.
     pub server_timestamp: Millis,
     /// The server's wall clock, epoch ms.
-    #[serde(default)]
     pub server_now: Option<Millis>,
 }
 
+read_struct!(PushReply {
+    synced: "synced",
+    conflicts: "conflicts",
+    merged: "merged",
+    server_timestamp: "serverTimestamp"
+} or default {
+    results: "results",
+    server_now: "serverNow"
+});
+
 /// Totals over the user's sessions, recomputed by the server.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// Mean of the stored wpm of valid sessions, two decimals; 0 without any.
@@ -142,17 +172,24 @@ pub struct Totals {
     /// How many valid sessions there are.
     pub total_sessions: u64,
     /// Practice time over all devices and days, ms.
-    #[serde(default)]
     pub practice_ms: Millis,
     /// When the totals last changed, as a commit tick.
     pub last_modified: Millis,
     /// The practice counters that changed in this page.
-    #[serde(default)]
     pub records: Vec<Value>,
 }
 
+read_struct!(Totals {
+    average_wpm: "averageWPM",
+    total_sessions: "totalSessions",
+    last_modified: "lastModified"
+} or default {
+    practice_ms: "practiceMs",
+    records: "records"
+});
+
 /// One page of changes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PullReply {
     /// Changed sessions, tombstones included, oldest change first.
@@ -160,29 +197,36 @@ pub struct PullReply {
     /// Totals and changed counters.
     pub progress: Totals,
     /// The settings document when it changed.
-    #[serde(default)]
     pub settings: Vec<Value>,
     /// New or settled entries of the conflict inbox.
-    #[serde(default)]
     pub conflicts: Vec<Value>,
     /// The last commit tick this page covers completely.
     pub server_timestamp: Millis,
     /// Where the next page goes on.
-    #[serde(default)]
     pub cursor: Option<String>,
     /// Whether there is a next page now.
-    #[serde(default)]
     pub has_more: bool,
     /// The server does not know the commit of the cursor: it was restored from a backup.
-    #[serde(default)]
     pub resync: bool,
     /// The server's wall clock, epoch ms.
-    #[serde(default)]
     pub server_now: Option<Millis>,
 }
 
+read_struct!(PullReply {
+    sessions: "sessions",
+    progress: "progress",
+    server_timestamp: "serverTimestamp"
+} or default {
+    settings: "settings",
+    conflicts: "conflicts",
+    cursor: "cursor",
+    has_more: "hasMore",
+    resync: "resync",
+    server_now: "serverNow"
+});
+
 /// A device's account, as registration or linking answers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// The user.
@@ -192,6 +236,12 @@ pub struct Account {
     /// The secret that goes into `authorization: Bearer …`.
     pub token: String,
 }
+
+read_struct!(Account {
+    user_id: "userId",
+    device_id: "deviceId",
+    token: "token"
+} or default {});
 
 impl Record {
     /// The flat JSON form, with `lastModified`, `version`, `base`, `created`, `deleted` and `modified`.
@@ -204,7 +254,7 @@ impl Record {
         wire.insert("created".into(), self.created.to_string().into());
         wire.insert("deleted".into(), self.deleted.into());
         let modified = self.modified.iter().map(|(name, stamp)| (name.clone(), stamp.to_string().into()));
-        wire.insert("modified".into(), Value::Object(modified.collect()));
+        wire.insert("modified".into(), Value::Object(fields_of(modified)));
         wire
     }
 
@@ -353,7 +403,7 @@ fn modified(
     Ok(stamps)
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ConflictWire {
     id: String,
@@ -365,9 +415,22 @@ struct ConflictWire {
     winner: Winner,
     strategy: Strategy,
     detected_at: Millis,
-    #[serde(default)]
     resolved_by: Option<Stamp>,
 }
+
+read_struct!(ConflictWire {
+    id: "id",
+    session_id: "sessionId",
+    kind: "kind",
+    local: "local",
+    remote: "remote",
+    conflict_fields: "conflictFields",
+    winner: "winner",
+    strategy: "strategy",
+    detected_at: "detectedAt"
+} or default {
+    resolved_by: "resolvedBy"
+});
 
 impl Conflict {
     /// The spec's `{sessionId, local, remote, conflictFields}` with what the inbox needs beside it.
@@ -389,8 +452,7 @@ impl Conflict {
 
     /// Reads the wire form.
     pub fn from_wire(wire: Value) -> Result<Conflict, FieldError> {
-        let wire: ConflictWire =
-            serde_json::from_value(wire).map_err(|error| FieldError::new("conflicts", error.to_string()))?;
+        let wire: ConflictWire = ConflictWire::from_json(wire).map_err(|error| error.within("conflicts"))?;
         Ok(Conflict {
             id: wire.id,
             key: Key { kind: wire.kind, id: wire.session_id },

@@ -3,22 +3,41 @@
 //! Reading never trusts: each entry goes through the same rules as a fresh key, so a damaged checkpoint is an
 //! error and never a state that could not have been typed.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Attempt, Entry, PROFILE};
 use crate::error::FieldError;
 use crate::event::{EndReason, Event, Mode, Op, check_time, number};
+use crate::read::{FromJson, read_struct, serde_through_json, wrong};
 
 const SCHEMA: u32 = 1;
 
 /// `[t, text]` is an insert, `[t, code]` any other event, a bare text are appended words.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Line {
     Key(#[serde(serialize_with = "short")] f64, String),
     Other(#[serde(serialize_with = "short")] f64, u8),
     Append(String),
+}
+
+impl FromJson for Line {
+    fn from_json(value: Value) -> Result<Line, FieldError> {
+        let items = match value {
+            Value::String(text) => return Ok(Line::Append(text)),
+            Value::Array(items) => items,
+            _ => return Err(wrong("must be a text or a pair")),
+        };
+        match (items.as_slice(), items.first().and_then(Value::as_f64)) {
+            ([_, Value::String(text)], Some(t)) => Ok(Line::Key(t, text.clone())),
+            ([_, code], Some(t)) => {
+                let code = code.as_u64().and_then(|code| u8::try_from(code).ok());
+                Ok(Line::Other(t, code.ok_or_else(|| wrong("must be a time and a text or a code"))?))
+            }
+            _ => Err(wrong("must be a time and a text or a code")),
+        }
+    }
 }
 
 fn short<S: Serializer>(t: &f64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,7 +71,7 @@ impl From<&Entry> for Line {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Checkpoint {
     schema: u32,
@@ -63,6 +82,16 @@ struct Checkpoint {
     clock_shift: f64,
     log: Vec<Line>,
 }
+
+read_struct!(Checkpoint {
+    schema: "schema",
+    profile: "profile",
+    target: "target",
+    mode: "mode",
+    language: "language",
+    clock_shift: "clockShift",
+    log: "log"
+} or default {});
 
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -79,12 +108,13 @@ impl Serialize for Attempt {
     }
 }
 
-impl<'de> Deserialize<'de> for Attempt {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Attempt, D::Error> {
-        let checkpoint = Checkpoint::deserialize(deserializer)?;
-        Attempt::rebuild(checkpoint).map_err(serde::de::Error::custom)
+impl FromJson for Attempt {
+    fn from_json(value: Value) -> Result<Attempt, FieldError> {
+        Attempt::rebuild(Checkpoint::from_json(value)?)
     }
 }
+
+serde_through_json!(Attempt);
 
 impl Attempt {
     /// Goes on with an attempt read from a checkpoint, on a clock that shows `now` at this moment.

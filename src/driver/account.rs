@@ -1,17 +1,18 @@
 //! The user's calls about the account: link codes, devices, tokens, sign-out.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::round::read_as;
 use super::{Account, Driver, Event, Head, Intent, Progress, http};
 use crate::error::{Error, TransportError};
 use crate::model::Kind;
+use crate::read::read_struct;
 use crate::seam::{HEAD, Host, Row, Store, Table, Transport};
 use crate::stamp::Millis;
 
 /// An invitation for another device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkCode {
     /// 8 characters, one use.
@@ -20,24 +21,35 @@ pub struct LinkCode {
     pub expires_at: Millis,
 }
 
+read_struct!(LinkCode {
+    code: "code",
+    expires_at: "expiresAt"
+} or default {});
+
 /// A device of the user.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Device {
     /// The server's name for it.
     pub id: String,
     /// The user's name for it.
-    #[serde(default)]
     pub name: Option<String>,
     /// Epoch ms.
     pub created_at: Millis,
     /// Epoch ms.
-    #[serde(default)]
     pub last_seen_at: Option<Millis>,
     /// Whether it is this one.
-    #[serde(default)]
     pub current: bool,
 }
+
+read_struct!(Device {
+    id: "id",
+    created_at: "createdAt"
+} or default {
+    name: "name",
+    last_seen_at: "lastSeenAt",
+    current: "current"
+});
 
 impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     fn need_server(&self) -> Result<(), Error> {

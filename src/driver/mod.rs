@@ -26,6 +26,7 @@ use crate::engine::{Effect, Engine, Event, Phase, Report};
 use crate::error::{Error, TransportError};
 use crate::http;
 use crate::model::Key;
+use crate::order::{distinct, sorted};
 use crate::plan::{Bodies, Plan, Rules};
 use crate::queue::counts;
 use crate::seam::{HEAD, Heard, Host, Now, Request, Row, Store, Table, Transport};
@@ -281,12 +282,12 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     fn wants(&self, intent: &Intent<'_>) -> Vec<(Table, String)> {
         let state = self.state.borrow();
-        let mut wanted = match intent {
+        let wanted = match intent {
             Intent::Edits(edits) => edits.iter().flat_map(|edit| edit.wants(&state)).collect(),
             Intent::Round(progress, _) => progress.wants(&state),
             Intent::Head(_) | Intent::Rows(_) | Intent::Wipe(_) => Vec::new(),
         };
-        wanted.sort();
+        let mut wanted = sorted(wanted, &|a: &(Table, String), b| a.cmp(b));
         wanted.dedup();
         wanted
     }
@@ -375,9 +376,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         self.listeners.borrow_mut().retain(|(other, _)| *other != id);
     }
 
-    fn tell(&self, mut records: Vec<String>) {
-        records.sort();
-        records.dedup();
+    fn tell(&self, records: Vec<String>) {
+        let records = distinct(records);
         for waiter in self.waiters.borrow_mut().drain(..) {
             // Whoever waited may have given up.
             let _ = waiter.send(());

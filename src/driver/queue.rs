@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Driver, http};
 use crate::edit::{Choice, Edit};
 use crate::error::Error;
-use crate::model::Key;
+use crate::model::{Conflict, Key};
+use crate::order::sorted;
 use crate::queue::Operation;
 use crate::seam::{Host, Store, Table, Transport};
 use crate::stamp::Millis;
@@ -71,8 +72,9 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub fn conflicts(&self) -> Result<Vec<Value>, Error> {
         self.check_open()?;
         let state = self.state.borrow();
-        let mut open: Vec<_> = state.conflicts.values().collect();
-        open.sort_by(|a, b| (b.detected_at, &b.id).cmp(&(a.detected_at, &a.id)));
+        let open = sorted(state.conflicts.values().collect(), &|a: &&Conflict, b| {
+            (b.detected_at, &b.id).cmp(&(a.detected_at, &a.id))
+        });
         Ok(open.into_iter().map(|conflict| conflict.to_wire()).collect())
     }
 
@@ -122,7 +124,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 lines.extend(server_lines(&answer));
             }
         }
-        lines.sort_by(|a, b| (a.at, a.source).cmp(&(b.at, b.source)));
+        let mut lines = sorted(lines, &|a, b| (a.at, a.source).cmp(&(b.at, b.source)));
         lines.dedup();
         Ok(lines)
     }

@@ -10,7 +10,7 @@ use futures_util::pin_mut;
 use super::{Batch, Change, Driver};
 use crate::edit::Edit;
 use crate::error::{Error, FieldError};
-use crate::model::{Fields, Key, Kind, Record};
+use crate::model::{Fields, Key, Kind, Record, fields_of};
 use crate::plan::Bodies;
 use crate::queue::Operation;
 use crate::seam::{Host, Store, Table, Transport};
@@ -180,7 +180,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     }
 
     fn summary(&self, state: &State, key: &Key, entry: &Entry) -> Value {
-        let mut summary: Fields = entry.summary.clone().into_iter().collect();
+        let mut summary = fields_of(entry.summary.clone());
         let newest = state.ops_of(key).next_back().map(|op| op.version).or(entry.version);
         summary.insert("id".into(), key.id.clone().into());
         summary.insert("deleted".into(), entry.deleted.into());

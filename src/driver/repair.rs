@@ -5,7 +5,7 @@ use crate::model::Key;
 use crate::queue::{OpStatus, OpType, Operation};
 use crate::seam::{Host, Store, Table, Transport};
 use crate::stamp::Replica;
-use crate::state::{Entry, from_text};
+use crate::state::{Entry, from_text, json};
 
 impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// Moves `damaged` rows to [`Table::Damaged`] and rebuilds entries and operations from the bodies, which are whole
@@ -60,7 +60,7 @@ fn missing_row(state: &State, body: &str, text: &str) -> Option<Row> {
         }
         let record = from_text(key.kind, text).ok()?;
         let entry = Entry::of(&record, Some(record.version), true);
-        let value = serde_json::to_string(&entry).ok();
+        let value = json(&entry);
         return Some(Row { table: Table::Index, key: body.to_owned(), value });
     };
     let (id, record) = rest.split_once('/')?;
@@ -86,5 +86,5 @@ fn missing_row(state: &State, body: &str, text: &str) -> Option<Row> {
         bytes: content.bytes(),
         resolves: Vec::new(),
     };
-    Some(Row { table: Table::Op, key: id.to_owned(), value: serde_json::to_string(&op).ok() })
+    Some(Row { table: Table::Op, key: id.to_owned(), value: json(&op) })
 }

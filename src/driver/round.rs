@@ -7,6 +7,7 @@ use crate::engine::FENCED;
 use crate::error::{Error, TransportError};
 use crate::model::{Key, Record};
 use crate::queue::Operation;
+use crate::read::FromJson;
 use crate::seam::{Host, Store, Table, Transport};
 use crate::settle::Progress;
 use crate::state::{LastError, from_text, op_body};
@@ -215,6 +216,6 @@ fn unreadable(why: &str) -> TransportError {
 }
 
 /// Reads an answer as the type it should be.
-pub(super) fn read_as<R: serde::de::DeserializeOwned>(answer: Value) -> Result<R, TransportError> {
-    serde_json::from_value(answer).map_err(|error| unreadable(&error.to_string()))
+pub(super) fn read_as<R: FromJson>(answer: Value) -> Result<R, TransportError> {
+    R::from_json(answer).map_err(|error| unreadable(&error.to_string()))
 }

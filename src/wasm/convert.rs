@@ -1,18 +1,18 @@
 //! What passes between JavaScript and the core: plain data as JSON, and errors with a code.
 //!
-//! JSON text is the border: engines write and read it faster than objects can be walked from here, and an object that
-//! holds itself is an error there, where walking it would never end. Decides nothing.
+//! What comes in is read from JSON text: an object that holds itself is an error there, where walking it would never end.
+//! Decides nothing.
 
 use std::pin::Pin;
 
 use js_sys::{JSON, Promise, Reflect};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::error::{Error, FieldError};
+use crate::read::FromJson;
 
 /// What a call answers at once; the error is an `Error` object.
 pub type Answer<T = JsValue> = Result<T, JsValue>;
@@ -43,16 +43,16 @@ pub fn optional_object(value: &JsValue, name: &str) -> Result<Map<String, Value>
 }
 
 /// Takes the value called `name` out of `fields`; `None` when it is absent. `wanted` completes "must be …".
-pub fn take<T: DeserializeOwned>(
+pub fn take<T: FromJson>(
     fields: &mut Map<String, Value>,
     name: &str,
     wanted: &str,
 ) -> Result<Option<T>, FieldError> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value)
-            .map(Some)
-            .map_err(|_| FieldError::new(name, format!("must be {wanted}"))),
+        Some(value) => {
+            T::from_json(value).map(Some).map_err(|_| FieldError::new(name, format!("must be {wanted}")))
+        }
     }
 }
 
@@ -73,10 +73,17 @@ pub fn is_absent(value: &JsValue) -> bool {
 
 /// `value` as JavaScript sees it.
 pub fn to_js<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, Error> {
-    // Fails only for data that has no JSON form, and none of ours is such.
-    let problem = || FieldError::new("answer", "cannot be said in JSON");
-    let text = serde_json::to_string(value).map_err(|_| problem())?;
-    Ok(JSON::parse(&text).map_err(|_| problem())?)
+    value_to_js(serde_json::to_value(value).map_err(|_| unsayable())?)
+}
+
+/// The one writer of JavaScript values: a writer per type would be a tenth of the module.
+fn value_to_js(value: Value) -> Result<JsValue, Error> {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(|_| unsayable())
+}
+
+/// Only data that has no JSON form cannot be said, and none of ours is such.
+fn unsayable() -> Error {
+    FieldError::new("answer", "cannot be said in JSON").into()
 }
 
 /// The core's answer as JavaScript sees it.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -18,6 +18,7 @@ use crate::attempt::Attempt;
 use crate::error::{Error, FieldError, StoreError};
 use crate::event::{EndReason, Event, Mode, ModeKind, Op};
 use crate::metrics::Metrics;
+use crate::read::{parse, read_struct};
 use crate::session::{Finished, InputKind, TextInfo, session_fields};
 use crate::stamp::Millis;
 
@@ -25,7 +26,7 @@ use crate::stamp::Millis;
 pub type Live = Rc<RefCell<BTreeSet<String>>>;
 
 /// What of a session is not in its keys.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct About {
     /// Epoch ms of the first key.
@@ -38,14 +39,28 @@ struct About {
     tags: Vec<String>,
 }
 
+read_struct!(About {
+    started_at: "startedAt",
+    tz_offset_min: "tzOffsetMin",
+    layout: "layout",
+    input_kind: "inputKind",
+    source: "source",
+    options: "options",
+    tags: "tags"
+} or default {});
+
 /// A checkpoint as it is stored.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Draft {
     saved_at: Millis,
     about: About,
     attempt: Attempt,
 }
+
+read_struct!(Draft {
+    saved_at: "savedAt",
+    about: "about",
+    attempt: "attempt"
+} or default {});
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -100,7 +115,7 @@ impl SessionHandle {
         id: String,
         stored: &str,
     ) -> Result<SessionHandle, Error> {
-        let draft: Draft = serde_json::from_str(stored)
+        let draft: Draft = parse(stored)
             .map_err(|error| StoreError::Damaged(format!("the checkpoint of session {id}: {error}")))?;
         let now = performance_now();
         let away = (core.now().wall - draft.saved_at).max(0);
@@ -131,7 +146,7 @@ impl SessionHandle {
 
     /// What a list of checkpoints shows of one; `None` when it cannot be read.
     pub(super) fn describe_draft(id: &str, stored: &str) -> Option<(Millis, Value)> {
-        let Draft { saved_at, about, attempt } = serde_json::from_str(stored).ok()?;
+        let Draft { saved_at, about, attempt } = parse(stored).ok()?;
         let shown = json!({
             "id": id,
             "text": attempt.target().text(),

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -25,9 +24,11 @@ use super::{Core, json_blob};
 use crate::driver::{Before, Driver, Notice};
 use crate::edit::Choice;
 use crate::error::{Error, FieldError};
-use crate::model::{Fields, RESERVED};
+use crate::model::{Fields, RESERVED, fields_of};
+use crate::order::sorted;
 use crate::platform::fetch::FetchTransport;
 use crate::platform::host::{BrowserHost, online_hint};
+use crate::read::read_names;
 use crate::stamp::Millis;
 
 /// What only the surface adds to a session; never part of its content.
@@ -35,13 +36,13 @@ const SYNC: &str = "sync";
 /// Entries of a list, unless the caller says otherwise, and at most.
 const LIST: (usize, usize) = (100, 1000);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
 enum Pending {
     Keep,
     Export,
     Discard,
 }
+
+read_names!(Pending { Keep: "keep", Export: "export", Discard: "discard" });
 
 /// A store of typing sessions and its sync. See `KeyFlow` in the package's types.
 #[wasm_bindgen(skip_typescript)]
@@ -81,9 +82,8 @@ impl KeyFlow {
         self.call(async move |core| {
             let drafts = core.drafts().await?;
             let left = drafts.iter().filter(|(id, _)| !live.borrow().contains(id));
-            let mut shown: Vec<_> =
-                left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
-            shown.sort_by_key(|(saved_at, _)| std::cmp::Reverse(*saved_at));
+            let shown = left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
+            let shown = sorted(shown, &|(saved_at, _): &(Millis, Value), (other, _)| other.cmp(saved_at));
             to_js(&shown.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>())
         })
     }
@@ -365,9 +365,8 @@ fn millis(value: Option<&Value>) -> Option<Millis> {
 }
 
 fn choice_of(choice: &JsValue, fields: &JsValue) -> Result<(Choice, BTreeMap<String, Choice>), FieldError> {
-    let choice =
-        take(&mut Map::from_iter([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
-            .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
+    let choice = take(&mut fields_of([("choice".to_owned(), json(choice, "choice")?)]), "choice", CHOICES)?
+        .ok_or_else(|| FieldError::new("choice", format!("must be {CHOICES}")))?;
     let mut sides = BTreeMap::new();
     if !is_absent(fields) {
         let mut named = object(fields, "fields")?;

@@ -59,18 +59,15 @@ fn check_server(server: &str) -> Result<(), FieldError> {
 }
 
 fn numbers_of(numbers: Map<String, Value>) -> Result<Options, FieldError> {
+    let mut options = Options::default();
     for (name, value) in &numbers {
-        // Read one by one, because the whole would not say which of them is wrong.
-        let alone = Map::from_iter([(name.clone(), value.clone())]);
-        serde_json::from_value::<Options>(alone.into()).map_err(|_| {
-            FieldError::new(
+        if !options.set(name, value) {
+            return Err(FieldError::new(
                 format!("options.{name}"),
                 "must be one of the known numbers, whole and not negative",
-            )
-        })?;
+            ));
+        }
     }
-    let options: Options = serde_json::from_value(numbers.into())
-        .map_err(|_| FieldError::new("options", "must be an object of numbers"))?;
     options.check()?;
     Ok(options)
 }

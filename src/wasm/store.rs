@@ -6,17 +6,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use js_sys::Reflect;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
 use crate::error::StoreError;
 use crate::platform::idb::IdbStore;
 use crate::platform::memory::MemoryStore;
+use crate::read::read_names;
 use crate::seam::{Row, Store, Table, Write};
 
 /// What the caller wants the store to be kept in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Storage {
     /// What the platform has.
     #[default]
@@ -28,6 +27,8 @@ pub enum Storage {
     /// Nothing that outlives the process.
     Memory,
 }
+
+read_names!(Storage { Auto: "auto", IndexedDb: "indexeddb", Tauri: "tauri", Memory: "memory" });
 
 /// A store on this platform.
 pub enum AnyStore {
