@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::clock::HybridClock;
 use crate::error::StoreError;
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
@@ -16,7 +17,7 @@ use crate::order::sorted;
 use crate::queue::{Operation, Queue};
 use crate::read::{FromJson, parse, read_struct};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
-use crate::stamp::{HybridClock, Millis, Replica, Stamp};
+use crate::stamp::{Millis, Replica, Stamp};
 use crate::wire::Account;
 
 /// The format of the rows. A store with a greater one is left untouched.
@@ -84,6 +85,7 @@ read_struct!(Head {
     retry_at: "retryAt",
     last_synced_at: "lastSyncedAt",
     last_error: "lastError",
+    damaged: "damaged",
     recent: "recent"
 });
 

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up; rooms of one line do not use each other.
-const FLOORS: [&[&str]; 13] = [
-    &["stamp", "rate"],
+const FLOORS: [&[&str]; 14] = [
+    &["stamp", "rate", "order"],
     &["error"],
-    &["model", "event", "schedule", "seam", "text"],
+    &["read"],
+    &["model", "clock", "event", "schedule", "seam", "text"],
     &["wire", "merge", "attempt", "http", "platform"],
     &["queue", "metrics"],
     &["state", "session"],
