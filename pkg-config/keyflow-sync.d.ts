@@ -508,6 +508,8 @@ export interface Status {
   readonly parked: number;
   /** Conflicts waiting for a choice. */
   readonly conflicts: number;
+  /** Stored rows that could not be read. They are kept aside as they were; everything else is used. */
+  readonly damaged: number;
   /** Age of the oldest pending edit, ms; `null` without one. */
   readonly oldestPendingMs: number | null;
   /** End of the last round that succeeded, epoch ms. */
@@ -720,7 +722,7 @@ export class KeyFlow {
    */
   whenSynced(id: string, options?: { timeoutMs?: number }): Promise<void>;
   /**
-   * One round now: pushes the queue, then pulls. Joins a round that is running. Rejects with `unreachable`,
+   * One round that begins after this call: pushes the queue, then pulls. Rejects with `unreachable`,
    * `authRequired`, `refused`, `localOnly`, `closed`, `storage…`.
    */
   sync(): Promise<RoundReport>;

@@ -15,11 +15,12 @@
 //! | [`wire`], [`http`] | bodies that travel; requests and what answers mean |
 //! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
 //! | [`seam`] | what the platform must give: store, transport, host |
-//! | [`model`], [`stamp`], [`error`] | plain data, the order of edits, errors |
-//! | [`read`], `order` | JSON as types; sorting |
+//! | [`model`], [`clock`], [`stamp`] | plain data, the order of edits |
+//! | [`read`], `order`, [`error`] | JSON read as types, sorting, errors |
 
 pub mod attempt;
 pub mod cache;
+pub mod clock;
 #[cfg(test)]
 mod desk;
 pub mod driver;

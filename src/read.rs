@@ -191,7 +191,7 @@ macro_rules! read_struct {
     ($type:ident { $($field:ident: $name:literal),* } or default { $($other:ident: $other_name:literal),* }) => {
         impl $crate::read::FromJson for $type {
             fn from_json(value: serde_json::Value) -> Result<$type, $crate::error::FieldError> {
-                let mut fields = <$crate::model::Fields as $crate::read::FromJson>::from_json(value)?;
+                let mut fields = <serde_json::Map<String, serde_json::Value> as $crate::read::FromJson>::from_json(value)?;
                 Ok($type {
                     $($field: $crate::read::take(&mut fields, $name)?,)*
                     $($other: $crate::read::take_or_default(&mut fields, $other_name)?,)*

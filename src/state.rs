@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::clock::HybridClock;
 use crate::error::StoreError;
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
@@ -16,7 +17,7 @@ use crate::order::sorted;
 use crate::queue::{Operation, Queue};
 use crate::read::{FromJson, parse, read_struct};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
-use crate::stamp::{HybridClock, Millis, Replica, Stamp};
+use crate::stamp::{Millis, Replica, Stamp};
 use crate::wire::Account;
 
 /// The format of the rows. A store with a greater one is left untouched.
@@ -60,6 +61,9 @@ pub struct Head {
     pub last_synced_at: Option<Millis>,
     /// The last failure, until a round succeeds.
     pub last_error: Option<LastError>,
+    /// Rows that could not be read and were set aside.
+    #[serde(default)]
+    pub damaged: usize,
     /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
     pub recent: Vec<(u64, Option<Vec<String>>)>,
 }
@@ -81,6 +85,7 @@ read_struct!(Head {
     retry_at: "retryAt",
     last_synced_at: "lastSyncedAt",
     last_error: "lastError",
+    damaged: "damaged",
     recent: "recent"
 });
 
@@ -120,6 +125,7 @@ impl Head {
             retry_at: None,
             last_synced_at: None,
             last_error: None,
+            damaged: 0,
             recent: Vec::new(),
         }
     }
@@ -314,6 +320,11 @@ impl State {
             Err(_) => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Whether this is the state of a store whose head has that text.
+    pub fn stands_on(&self, head_text: Option<&str>) -> bool {
+        self.head_text.as_deref() == head_text
     }
 
     /// The keys of the rows to read after another tab committed `head`, or `None` when everything is to be read.
@@ -538,3 +549,6 @@ fn rows_of(change: &Change) -> Vec<Row> {
         Change::Raw(raw) => vec![raw.clone()],
     }
 }
+
+#[cfg(test)]
+mod tests;

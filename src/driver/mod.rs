@@ -67,6 +67,8 @@ pub struct Status {
     pub parked: usize,
     /// Unsettled conflicts.
     pub conflicts: usize,
+    /// Rows of this store that could not be read and were set aside.
+    pub damaged: usize,
     /// Age of the oldest pending operation, ms.
     pub oldest_pending_ms: Option<Millis>,
     /// End of the last round that went through, epoch ms.
@@ -232,16 +234,17 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     // ------------------------------------------------------------------------------------------------ changes
 
-    /// Commits the user's edits as one change. `false` when there was nothing to change.
-    pub(crate) async fn edit(&self, edits: &[Edit]) -> Result<bool, Error> {
+    /// Commits the user's edits as one change. `None` when there was nothing to change.
+    async fn edit(&self, edits: &[Edit]) -> Result<Option<Batch>, Error> {
         let changed = self.commit(Intent::Edits(edits)).await?;
-        if changed {
+        if changed.is_some() {
             self.post(Event::Saved);
         }
         Ok(changed)
     }
 
-    async fn commit(&self, intent: Intent<'_>) -> Result<bool, Error> {
+    /// Makes a change durable and answers it; `None` when there was nothing to change.
+    async fn commit(&self, intent: Intent<'_>) -> Result<Option<Batch>, Error> {
         self.check_open()?;
         let _lane = self.lane.lock().await;
         loop {
@@ -249,7 +252,16 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             let wanted = self.wants(&intent);
             let found = if wanted.is_empty() { Vec::new() } else { self.store.read(&wanted).await? };
             let bodies = Bodies::new(&wanted, found);
-            let Some(mut batch) = self.planned(&intent, bodies)? else { return Ok(false) };
+            let mut batch = match self.planned(&intent, bodies) {
+                Ok(Some(batch)) => batch,
+                // "Not there" or "nothing to change" is only true of what is in the store now.
+                _ if self.is_stale().await? => {
+                    self.refresh().await?;
+                    continue;
+                }
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(error),
+            };
             let write = self.state.borrow().write(&mut batch);
             match self.store.commit(&write).await {
                 Ok(()) => {
@@ -257,10 +269,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                     if matches!(intent, Intent::Wipe(_)) {
                         *self.state.borrow_mut() = State::empty(batch.head.clock.replica);
                     }
-                    self.state.borrow_mut().apply(batch, &write);
+                    self.state.borrow_mut().apply(batch.clone(), &write);
                     self.host.announce();
                     self.tell(records);
-                    return Ok(true);
+                    return Ok(Some(batch));
                 }
                 Err(crate::error::StoreError::Stale) => self.refresh().await?,
                 Err(error) => return Err(error.into()),
@@ -309,6 +321,12 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             }
         }
         Ok(Some(plan.batch))
+    }
+
+    /// Whether another tab committed something this one has not read.
+    async fn is_stale(&self) -> Result<bool, Error> {
+        let head = self.store.read(&[(Table::Meta, HEAD.to_owned())]).await?.pop().flatten();
+        Ok(!self.state.borrow().stands_on(head.as_deref()))
     }
 
     /// Reads what another tab committed.
@@ -410,6 +428,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             pending,
             parked,
             conflicts: state.conflicts.len(),
+            damaged: head.damaged,
             oldest_pending_ms,
             last_synced_at: head.last_synced_at,
             next_attempt_at,

@@ -7,7 +7,7 @@ use uuid::Builder;
 use futures_util::future::{Either, select};
 use futures_util::pin_mut;
 
-use super::Driver;
+use super::{Batch, Change, Driver};
 use crate::edit::Edit;
 use crate::error::{Error, FieldError};
 use crate::model::{Fields, Key, Kind, Record, fields_of};
@@ -81,8 +81,24 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub async fn save(&self, id: &str, fields: Fields, ends_draft: bool) -> Result<Value, Error> {
         let key = Key::session(id);
         self.bring(&key).await?;
-        self.edit(&[Edit::Put { key, fields, ends_draft }]).await?;
-        self.get(id).await?.ok_or_else(|| Error::NotFound(format!("session {id}")))
+        let written = self.edit(&[Edit::Put { key, fields, ends_draft }]).await?;
+        self.after(id, written).await
+    }
+
+    /// The session `id` as it is seen after a change.
+    async fn after(&self, id: &str, written: Option<Batch>) -> Result<Value, Error> {
+        let key = Key::session(id);
+        let contents = written.into_iter().flat_map(|batch| batch.changes);
+        let mut mine = contents.filter_map(|change| match change {
+            Change::Queue(_, Some(content)) if content.key == key => Some(content),
+            _ => None,
+        });
+        // Without a version of the server beside it, what was written is what is seen.
+        let alone = self.state.borrow().index.get(&key).is_some_and(|entry| entry.version.is_none());
+        match mine.next().filter(|_| alone) {
+            Some(content) => Ok(self.shown(&content)),
+            None => self.get(id).await?.ok_or_else(|| Error::NotFound(format!("session {id}"))),
+        }
     }
 
     /// Changes fields of a session; `null` removes one. `deleted: false` restores a removed session.
@@ -94,8 +110,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             None => Edit::Patch { key, fields: patch },
             Some(_) => return Err(FieldError::new("deleted", "can only be set to false: use remove").into()),
         };
-        self.edit(&[edit]).await?;
-        self.get(id).await?.ok_or_else(|| Error::NotFound(format!("session {id}")))
+        let written = self.edit(&[edit]).await?;
+        self.after(id, written).await
     }
 
     /// Removes a session on all devices. Removing it again does nothing.
@@ -137,14 +153,17 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// One session with its `sync` state, removed ones included; `None` when there is none.
     pub async fn get(&self, id: &str) -> Result<Option<Value>, Error> {
         let key = Key::session(id);
-        let Some(record) = self.record(&key).await? else { return Ok(None) };
+        Ok(self.record(&key).await?.map(|record| self.shown(&record)))
+    }
+
+    fn shown(&self, record: &Record) -> Value {
         let mut wire = record.to_wire();
         let state = self.state.borrow();
         if let Some(user) = &state.head.owner {
             wire.insert("userId".into(), user.clone().into());
         }
-        wire.insert("sync".into(), json!(self.sync_state(&state, &key)));
-        Ok(Some(Value::Object(wire)))
+        wire.insert("sync".into(), json!(self.sync_state(&state, &record.key)));
+        Value::Object(wire)
     }
 
     /// Sessions, the newest start first, without removed ones: their summaries, with their `sync` state.

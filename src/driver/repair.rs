@@ -12,6 +12,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// records. Nothing is deleted.
     pub(super) async fn repair(&self, damaged: Vec<Row>) -> Result<(), Error> {
         let mut rows = Vec::new();
+        let count = damaged.len();
         for row in damaged {
             let aside = format!("{}/{}", row.table.name(), row.key);
             rows.push(Row { table: Table::Damaged, key: aside, value: row.value });
@@ -21,6 +22,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             }
         }
         self.commit(Intent::Rows(&rows)).await?;
+        self.commit(Intent::Head(&|head| head.damaged += count)).await?;
         let bodies = self.store.scan(Table::Body, "", super::END, u32::MAX).await?;
         let mut found = Vec::new();
         {

@@ -94,16 +94,17 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let mut report = ImportReport::default();
         for record in records {
             match self.edit(&[Edit::Import { record }]).await? {
-                true => report.imported += 1,
-                false => report.unchanged += 1,
+                Some(_) => report.imported += 1,
+                None => report.unchanged += 1,
             }
         }
         for record in pending {
-            report.operations += usize::from(self.edit(&[Edit::Import { record }]).await?);
+            report.operations += usize::from(self.edit(&[Edit::Import { record }]).await?.is_some());
         }
         for conflict in conflicts {
-            report.conflicts +=
-                usize::from(self.edit(&[Edit::ImportConflict { conflict: Box::new(conflict) }]).await?);
+            report.conflicts += usize::from(
+                self.edit(&[Edit::ImportConflict { conflict: Box::new(conflict) }]).await?.is_some(),
+            );
         }
         Ok(report)
     }

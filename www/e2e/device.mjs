@@ -36,6 +36,18 @@ export class Device {
    * @param {Parameters<typeof chromium.launchPersistentContext>[1]} [options]
    */
   static async open(origin, options = {}) {
+    const device = await Device.blank(origin, options);
+    await device.ready();
+    return device;
+  }
+
+  /**
+   * Opens any page in a new profile.
+   *
+   * @param {string} origin
+   * @param {Parameters<typeof chromium.launchPersistentContext>[1]} [options]
+   */
+  static async blank(origin, options = {}) {
     const folder = await mkdtemp(join(tmpdir(), "keyflow-profile-"));
     const context = await chromium.launchPersistentContext(folder, {
       executablePath,
@@ -47,7 +59,6 @@ export class Device {
     page.setDefaultTimeout(WAIT_MS);
     const device = new Device(folder, origin, context, page);
     await page.goto(origin);
-    await device.ready();
     return device;
   }
 

@@ -27,18 +27,9 @@ const FIREFOX: Program =
 const GECKODRIVER: Program =
     Program { variable: "GECKODRIVER", names: &["geckodriver"], package: "geckodriver" };
 
-/// Flags for Chromium: no window, no sandbox (it refuses to start for the administrator otherwise), and nothing that
-/// talks to the network by itself.
-const CHROME_FLAGS: [&str; 8] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-];
+/// How the browsers are started, as wasm-pack would read it by itself: without a window, without a sandbox (Chromium
+/// refuses the administrator otherwise), with nothing that talks to the network, and with a quota that a test can fill.
+const WEBDRIVER: &str = include_str!("../../webdriver.json");
 
 impl Program {
     fn found(&self) -> Result<PathBuf> {
@@ -123,11 +114,11 @@ impl Browsers {
     }
 
     /// What the test runner asks of the drivers: these programs, headless.
-    pub fn capabilities(&self) -> Value {
-        json!({
-            "goog:chromeOptions": { "binary": self.chrome, "args": CHROME_FLAGS },
-            "moz:firefoxOptions": { "binary": self.firefox, "args": ["-headless"] },
-        })
+    pub fn capabilities(&self) -> Result<Value> {
+        let mut asked: Value = serde_json::from_str(WEBDRIVER).context("reading webdriver.json")?;
+        asked["goog:chromeOptions"]["binary"] = json!(self.chrome);
+        asked["moz:firefoxOptions"]["binary"] = json!(self.firefox);
+        Ok(asked)
     }
 }
 
@@ -159,7 +150,7 @@ mod tests {
             firefox: path.clone(),
             geckodriver: path,
         };
-        let asked = browsers.capabilities();
+        let asked = browsers.capabilities().unwrap();
         assert_eq!(asked["goog:chromeOptions"]["args"][0], "--headless");
         assert_eq!(asked["moz:firefoxOptions"]["args"][0], "-headless");
         assert_eq!(asked["goog:chromeOptions"]["binary"], "/bin/x");

@@ -126,7 +126,7 @@ enum Browser {
 fn wasm_pack(browser: Browser) -> Result<Run> {
     let browsers = Browsers::found()?;
     let capabilities = target_dir()?.join("webdriver.json");
-    std::fs::write(&capabilities, browsers.capabilities().to_string())
+    std::fs::write(&capabilities, browsers.capabilities()?.to_string())
         .with_context(|| format!("writing {}", capabilities.display()))?;
     let mut args: Vec<String> = ["test", "--mode", "no-install", "--headless"].map(str::to_owned).into();
     let (flag, driver) = match browser {

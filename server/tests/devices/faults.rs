@@ -247,7 +247,7 @@ fn rows_that_cannot_be_read_are_set_aside_and_nothing_is_lost() {
         device.store = device.store.clone();
         device.store.commit(&keyflow_sync::seam::Write { expects: head, rows, durability }).await.unwrap();
         device.restart().await;
-        assert_eq!(device.driver.damaged().await.unwrap().len(), 4);
+        assert_eq!((device.driver.damaged().await.unwrap().len(), device.driver.status().damaged), (4, 4));
         assert_eq!(device.get("sent").await["wpm"], 70);
         assert_eq!(device.get("not sent").await["wpm"], 80);
         assert_eq!(device.driver.operations().await.unwrap().len(), 1);

@@ -5,4 +5,5 @@
 mod faults;
 mod inbox;
 mod scenarios;
+mod tabs;
 mod world;

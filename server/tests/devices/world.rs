@@ -69,8 +69,10 @@ pub struct TestHost {
     start: Instant,
     /// Added to the wall clock, ms.
     pub skew: Rc<Cell<i64>>,
-    listener: RefCell<Option<Box<dyn Fn(Heard)>>>,
+    listener: RefCell<Option<Listener>>,
 }
+
+type Listener = Box<dyn Fn(Heard)>;
 
 #[allow(clippy::disallowed_methods, reason = "this is the platform of the test")]
 impl TestHost {
@@ -100,7 +102,7 @@ impl Host for TestHost {
         Some(())
     }
 
-    fn listen(&self, listener: Box<dyn Fn(Heard)>) {
+    fn listen(&self, listener: Listener) {
         *self.listener.borrow_mut() = Some(listener);
     }
 
@@ -220,6 +222,20 @@ impl Device {
     pub async fn restart(&mut self) {
         self.driver.close();
         self.driver = open(&self.store, &self.wire, &self.skew, &self.rules, &self.url).await;
+    }
+
+    /// Another tab on the same store.
+    pub async fn tab(&self) -> Device {
+        let driver = open(&self.store, &self.wire, &self.skew, &self.rules, &self.url).await;
+        let (wire, skew) = (self.wire.clone(), self.skew.clone());
+        Device {
+            driver,
+            store: self.store.clone(),
+            wire,
+            skew,
+            rules: self.rules.clone(),
+            url: self.url.clone(),
+        }
     }
 
     pub async fn sync(&self) -> keyflow_sync::engine::Report {

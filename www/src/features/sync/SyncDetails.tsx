@@ -74,6 +74,12 @@ export function SyncDetails({ id, status }: { id: string; status: Status }) {
             <a href="#/conflicts">{plural(status.conflicts, "choice")} waiting for you</a>
           </Fact>
         )}
+        {status.damaged > 0 && (
+          <Fact label="Not readable" testId="sync-damaged">
+            {plural(status.damaged, "stored entry", "stored entries")} could not be read. Nothing was deleted: they are kept
+            aside, and everything else is used.
+          </Fact>
+        )}
         {lastError !== null && (
           <Fact label="Last failure" testId="sync-error">
             {lastError.message} <span className={styles.soft}>({formatRelative(lastError.at, now)})</span>

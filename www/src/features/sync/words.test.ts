@@ -19,6 +19,7 @@ const settled: Status = {
   pending: 0,
   parked: 0,
   conflicts: 0,
+  damaged: 0,
   oldestPendingMs: null,
   lastSyncedAt: 1000,
   nextAttemptAt: null,
