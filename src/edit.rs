@@ -1,15 +1,16 @@
 //! The user's own edits as plans: save, update, remove, resolve, retry, discard. Each is durable before anyone is told.
 
+mod conflict;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use conflict::{import, resolve};
+
 use crate::error::{Error, FieldError};
-use crate::merge::join;
-use crate::model::{
-    Conflict, DELETED, Fields, Key, RESERVED, Record, Winner, check_fields, check_id, fields_of,
-};
+use crate::model::{Conflict, Fields, Key, RESERVED, Record, check_fields, check_id, fields_of};
 use crate::plan::Plan;
 use crate::queue::{OpStatus, Operation};
 use crate::read::read_names;
@@ -244,113 +245,6 @@ fn remove(plan: &mut Plan, key: &Key) -> Result<bool, Error> {
     let version = plan.stamp();
     plan.queue(current.edit(version, &Fields::new(), true), Vec::new());
     Ok(true)
-}
-
-/// The version that a record came from is known by its stamp; any other difference is decided by the newer stamp, and
-/// the other side goes into the inbox.
-fn import(plan: &mut Plan, record: &Record) -> Result<bool, Error> {
-    check_id(&record.key.id)?;
-    let mut fields = record.fields.clone();
-    check_fields(record.key.kind, &mut fields)?;
-    let key = &record.key;
-    let Some(current) = plan.editable(key)? else {
-        if plan.state.index.contains_key(key) {
-            return Ok(false);
-        }
-        plan.batch.head.clock.observe(record.version);
-        plan.queue(Record { base: None, fields, ..record.clone() }, Vec::new());
-        return Ok(true);
-    };
-    if current.same_content(record)
-        || current.version == record.version
-        || current.base == Some(record.version)
-    {
-        return Ok(false);
-    }
-    let (winner, loser) = if record.version > current.version {
-        (Winner::Local, current.version)
-    } else {
-        (Winner::Remote, record.version)
-    };
-    let id = Conflict::id_of(key, loser);
-    if plan.state.conflicts.contains_key(&id) {
-        return Ok(false);
-    }
-    let conflict = Conflict {
-        id: id.clone(),
-        key: key.clone(),
-        local: record.clone(),
-        remote: current.clone(),
-        fields: crate::model::different_fields(record, &current),
-        winner,
-        strategy: plan.rules.strategy,
-        detected_at: plan.now.wall,
-        resolved_by: None,
-    };
-    plan.batch.durability = Durability::Strict;
-    plan.batch.changes.push(Change::Conflict(id, Some(conflict)));
-    if winner == Winner::Local {
-        let version = plan.stamp();
-        plan.queue(current.edit(version, &replacement(&current, &fields), record.deleted), Vec::new());
-    }
-    Ok(true)
-}
-
-fn resolve(
-    plan: &mut Plan,
-    id: &str,
-    choice: Choice,
-    sides: &BTreeMap<String, Choice>,
-) -> Result<bool, Error> {
-    let conflict =
-        plan.state.conflicts.get(id).ok_or_else(|| Error::NotFound(format!("open conflict {id}")))?.clone();
-    let chosen = match choice {
-        Choice::Local => conflict.local.clone(),
-        Choice::Remote => conflict.remote.clone(),
-        Choice::Merge => mixture(&conflict, sides)?,
-    };
-    let mut fields = chosen.fields.clone();
-    check_fields(conflict.key.kind, &mut fields)?;
-    let version = plan.stamp();
-    let next = match plan.editable(&conflict.key)? {
-        Some(current) => current.edit(version, &replacement(&current, &fields), chosen.deleted),
-        // The current version is only in the cloud: the newer side of the pair stands for it.
-        None => {
-            let current = if conflict.winner == Winner::Local { &conflict.local } else { &conflict.remote };
-            current.edit(version, &replacement(current, &fields), chosen.deleted)
-        }
-    };
-    plan.queue(next, vec![id.to_owned()]);
-    plan.batch.changes.push(Change::Conflict(id.to_owned(), None));
-    Ok(true)
-}
-
-fn mixture(conflict: &Conflict, sides: &BTreeMap<String, Choice>) -> Result<Record, Error> {
-    let mut mixed = join(&conflict.local, &conflict.remote);
-    for (name, side) in sides {
-        let from = match side {
-            Choice::Local => &conflict.local,
-            Choice::Remote => &conflict.remote,
-            Choice::Merge => return Err(FieldError::new(name, "must be local or remote").into()),
-        };
-        if name == DELETED {
-            mixed.deleted = from.deleted;
-        } else if RESERVED.contains(&name.as_str()) {
-            return Err(FieldError::new(name, "cannot be chosen by itself").into());
-        } else {
-            // A whole group follows the choice of any of its fields, so that two attempts never mix.
-            let register = Record::register(conflict.key.kind, name).to_owned();
-            let names: Vec<String> =
-                mixed.value(&register).iter().map(|(name, _)| (*name).to_owned()).collect();
-            for name in names {
-                mixed.fields.remove(&name);
-            }
-            for (name, value) in from.value(&register) {
-                mixed.fields.insert(name.to_owned(), value.clone());
-            }
-        }
-    }
-    Ok(mixed)
 }
 
 fn retry(plan: &mut Plan, id: Option<&str>) -> Result<bool, Error> {

@@ -9,6 +9,7 @@
 //! | [`engine`] | the state machine of sync: event in, effects out |
 //! | [`edit`], [`settle`] | every change of local data as a plan: the user's, and a sync round's |
 //! | [`plan`], [`queue`], [`cache`], [`schedule`] | what plans share; the outbox; what stays here; every number about time |
+//! | [`head`], [`entry`] | the small facts of a store; what a list shows of a record |
 //! | [`state`] | all local knowledge as one value, all change as one batch |
 //! | [`session`], [`metrics`], [`attempt`], [`event`], [`rate`], [`text`] | typing: from keys to the numbers of profile KF-1 |
 //! | [`merge`] | the one function that judges two versions; the server calls it too |
@@ -26,8 +27,10 @@ mod desk;
 pub mod driver;
 pub mod edit;
 pub mod engine;
+pub mod entry;
 pub mod error;
 pub mod event;
+pub mod head;
 pub mod http;
 pub mod merge;
 pub mod metrics;

@@ -9,179 +9,22 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::clock::HybridClock;
 use crate::error::StoreError;
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
 use crate::order::sorted;
 use crate::queue::{Operation, Queue};
-use crate::read::{FromJson, parse, read_struct};
+use crate::read::{FromJson, parse};
 use crate::seam::{Durability, HEAD, Row, Table, Write};
-use crate::stamp::{Millis, Replica, Stamp};
-use crate::wire::Account;
+use crate::stamp::{Replica, Stamp};
 
-/// The format of the rows. A store with a greater one is left untouched.
-pub const FORMAT: u32 = 1;
+pub use crate::entry::Entry;
+pub use crate::head::{FORMAT, Head, LastError};
+
 /// Commits whose changed rows the head remembers, so that another tab reads only those.
 const REMEMBERED: usize = 24;
 /// A commit that touched more rows than this makes other tabs read everything.
 const REMEMBERED_ROWS: usize = 24;
-
-/// The small facts of a store; the one row that every commit compares and replaces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Head {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// Counts commits.
-    pub generation: u64,
-    /// Random: makes the text of this row one that no other commit ever had.
-    pub nonce: u64,
-    /// The hybrid logical clock of this store.
-    pub clock: HybridClock,
-    /// Who this store is at the server.
-    pub account: Option<Account>,
-    /// The user whose server versions this store holds; outlives a sign-out.
-    pub owner: Option<String>,
-    /// The user signed out: nothing registers by itself.
-    pub signed_out: bool,
-    /// The server refused the token.
-    pub auth_required: bool,
-    /// Where the next pull goes on.
-    pub cursor: Option<String>,
-    /// Counts sync rounds; a round that slept finds it changed and stops.
-    pub round: u64,
-    /// Until when the running round promises to be done or to have said so again; wall clock.
-    pub lease_until: Millis,
-    /// Failed rounds since the last good one.
-    pub failures: u32,
-    /// No attempt before this time (wall clock), also after a restart.
-    pub retry_at: Option<Millis>,
-    /// End of the last complete round, wall clock.
-    pub last_synced_at: Option<Millis>,
-    /// The last failure, until a round succeeds.
-    pub last_error: Option<LastError>,
-    /// Rows that could not be read and were set aside.
-    #[serde(default)]
-    pub damaged: usize,
-    /// Rows touched by the latest commits: `(generation, table/key…)`, `None` for "many".
-    pub recent: Vec<(u64, Option<Vec<String>>)>,
-}
-
-read_struct!(Head {
-    format: "format",
-    generation: "generation",
-    clock: "clock"
-} or default {
-    nonce: "nonce",
-    account: "account",
-    owner: "owner",
-    signed_out: "signedOut",
-    auth_required: "authRequired",
-    cursor: "cursor",
-    round: "round",
-    lease_until: "leaseUntil",
-    failures: "failures",
-    retry_at: "retryAt",
-    last_synced_at: "lastSyncedAt",
-    last_error: "lastError",
-    damaged: "damaged",
-    recent: "recent"
-});
-
-/// Why the last attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LastError {
-    /// Stable code.
-    pub code: String,
-    /// Explanation.
-    pub message: String,
-    /// When, wall clock.
-    pub at: Millis,
-}
-
-read_struct!(LastError {
-    code: "code",
-    message: "message",
-    at: "at"
-} or default {});
-
-impl Head {
-    /// The head of a new store.
-    pub fn new(replica: Replica) -> Head {
-        Head {
-            format: FORMAT,
-            generation: 0,
-            nonce: 0,
-            clock: HybridClock::new(replica),
-            account: None,
-            owner: None,
-            signed_out: false,
-            auth_required: false,
-            cursor: None,
-            round: 0,
-            lease_until: 0,
-            failures: 0,
-            retry_at: None,
-            last_synced_at: None,
-            last_error: None,
-            damaged: 0,
-            recent: Vec::new(),
-        }
-    }
-}
-
-/// What a list shows of a record: one small row, kept for every record for ever.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry {
-    /// The server's version; `None` while the server has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<Stamp>,
-    /// Whether the body of that version is on this device.
-    pub cached: bool,
-    /// The view is a tombstone.
-    pub deleted: bool,
-    /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`.
-    pub summary: BTreeMap<String, Value>,
-}
-
-read_struct!(Entry {
-    summary: "summary"
-} or default {
-    version: "version",
-    cached: "cached",
-    deleted: "deleted"
-});
-
-const SUMMARY_FIELDS: [&str; 6] = ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note"];
-const SUMMARY_DATA: [&str; 6] = ["durationMs", "mode", "valid", "flags", "language", "tzOffsetMin"];
-/// A longer text (a note) is cut in the summary; the record has it whole.
-const SUMMARY_TEXT: usize = 80;
-
-impl Entry {
-    /// The entry of a record whose view is `view`.
-    pub fn of(view: &Record, version: Option<Stamp>, cached: bool) -> Entry {
-        let data = view.fields.get("data").and_then(Value::as_object);
-        let top = SUMMARY_FIELDS.iter().filter_map(|name| Some((*name, view.fields.get(*name)?)));
-        let inner = SUMMARY_DATA.iter().filter_map(|name| Some((*name, data?.get(*name)?)));
-        let short = |value: &Value| match value {
-            Value::String(text) => Value::from(text.chars().take(SUMMARY_TEXT).collect::<String>()),
-            other => other.clone(),
-        };
-        let mut summary = BTreeMap::new();
-        for (name, value) in top.chain(inner) {
-            summary.insert(name.to_owned(), short(value));
-        }
-        summary.insert("lastModified".into(), view.version.ms.into());
-        Entry { version, cached, deleted: view.deleted, summary }
-    }
-
-    /// Start of the session, epoch ms; 0 for other records.
-    pub fn timestamp(&self) -> Millis {
-        self.summary.get("timestamp").and_then(Value::as_i64).unwrap_or(0)
-    }
-}
 
 /// One change of one row.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::desk::{Desk, session};
+use crate::model::Winner;
 use crate::wire::Outcome;
 
 #[test]

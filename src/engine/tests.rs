@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::desk::{Desk, session};
-use crate::wire::{OpResult, Outcome};
+use crate::wire::{Account, OpResult, Outcome, PullReply};
 
 struct Bench {
     desk: Desk,

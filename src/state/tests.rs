@@ -3,6 +3,7 @@
 use super::*;
 use crate::desk::{Desk, fields, session};
 use crate::edit::Edit;
+use crate::entry::SUMMARY_TEXT;
 use serde_json::json;
 
 fn stored(desk: &Desk) -> Vec<Row> {
