@@ -107,7 +107,6 @@ pub fn session_fields(finished: &Finished<'_>) -> Map<String, Value> {
     put("options", json!(finished.options));
     put("layout", json!(finished.layout));
     put("inputKind", json!(finished.input_kind));
-    put("endReason", json!(metrics.end_reason));
     put("durationMs", number(metrics.duration_ms));
     put("pausedMs", number(metrics.paused_ms));
     put(
@@ -119,15 +118,17 @@ pub fn session_fields(finished: &Finished<'_>) -> Map<String, Value> {
             "consistency": number(metrics.consistency),
         }),
     );
-    put("keystrokes", json!(metrics.keystrokes));
-    put("chars", json!(metrics.chars));
-    put("errors", json!(metrics.errors));
-    put("afkSeconds", json!(metrics.afk_seconds));
-    let course = &metrics.per_second;
-    put("perSecond", json!({"raw": course.raw, "wpm": course.wpm, "errors": course.errors}));
-    put("keys", json!(metrics.keys));
-    put("flags", json!(metrics.flags));
-    put("valid", json!(metrics.valid));
+    // What the result is stored with is what the metrics themselves say in JSON, so they say it once.
+    let mut said = serde_json::to_value(metrics).unwrap_or_default();
+    let mut part = |name: &str| said.get_mut(name).map(Value::take).unwrap_or_default();
+    for name in ["endReason", "keystrokes", "chars", "errors", "afkSeconds", "keys", "flags", "valid"] {
+        put(name, part(name));
+    }
+    let mut course = part("perSecond");
+    if let Some(course) = course.as_object_mut() {
+        course.remove("boundariesMs");
+    }
+    put("perSecond", course);
     let fields = [
         ("text", Value::from(shown)),
         ("wpm", number(metrics.wpm)),

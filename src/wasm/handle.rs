@@ -3,7 +3,6 @@
 //! Nothing of it is lost before it is saved: a failed end leaves the attempt here, to be ended again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -23,7 +22,7 @@ use crate::session::{Finished, InputKind, TextInfo, session_fields};
 use crate::stamp::Millis;
 
 /// Ids of the sessions that have a handle in this tab.
-pub type Live = Rc<RefCell<BTreeSet<String>>>;
+pub type Live = Rc<RefCell<Vec<String>>>;
 
 /// What of a session is not in its keys.
 #[derive(Clone, Debug, Serialize)]
@@ -132,7 +131,7 @@ impl SessionHandle {
         about: About,
         drafted: bool,
     ) -> SessionHandle {
-        live.borrow_mut().insert(id.clone());
+        live.borrow_mut().push(id.clone());
         SessionHandle(Rc::new(Typing {
             core: Rc::clone(core),
             live: Rc::clone(live),
@@ -192,7 +191,12 @@ impl Typing {
 
     fn settle(&self, fate: Fate) {
         self.fate.set(fate);
-        self.live.borrow_mut().remove(&self.id);
+        self.forget();
+    }
+
+    /// Takes its id off the list. It is there once: no second handle is made of a session that has one.
+    fn forget(&self) {
+        self.live.borrow_mut().retain(|id| *id != self.id);
     }
 
     fn take_event(&self, event: &Event) -> Result<crate::attempt::Step, Error> {
@@ -276,7 +280,7 @@ impl Typing {
 impl Drop for Typing {
     fn drop(&mut self) {
         if self.fate.get() == Fate::Open {
-            self.live.borrow_mut().remove(&self.id);
+            self.forget();
         }
     }
 }
