@@ -20,6 +20,11 @@ use crate::stamp::Millis;
 use crate::state::{LastError, State};
 use crate::wire::PushReply;
 
+/// Least wait of a round that was ended by another, ms: what a short round takes.
+const FENCED_WAIT_MS: Millis = 200;
+/// How much longer it may be, ms.
+const FENCED_SPREAD_MS: u64 = 1_000;
+
 /// What the engine waits for in a round.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -256,7 +261,8 @@ impl Engine {
                 self.end(state, now)
             }
             (_, Event::Fenced) => {
-                self.due = Some(now.mono + self.rules.options.round_gap_ms);
+                // Spread, so that two tabs that cannot lock each other out do not meet again.
+                self.due = Some(now.mono + FENCED_WAIT_MS + (random % FENCED_SPREAD_MS) as Millis);
                 let message = "the account changed, or another tab took over".to_owned();
                 self.report.error = Some(LastError { code: FENCED.into(), message, at: now.wall });
                 self.end(state, now)

@@ -66,7 +66,6 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                     // Those who waited get a round that is not ended by another.
                     self.in_round.set(false);
                     self.asked.borrow_mut().append(&mut self.joined.borrow_mut());
-                    self.post(Event::SyncNow);
                     return None;
                 }
                 // Without a round, the report is the answer to those who asked for one.
