@@ -1,4 +1,4 @@
-//! A few hundred short runs: no promise breaks, every kind of trouble really happens, and a seed repeats itself.
+//! Short runs: no promise breaks, every kind of trouble really happens, and a seed repeats itself.
 #![allow(missing_docs, reason = "a test has no users")]
 
 use std::collections::BTreeMap;
@@ -40,10 +40,10 @@ const SOMETIMES: [&str; 30] = [
 ];
 
 #[test]
-fn three_hundred_seeds_keep_every_promise() {
+fn sixty_seeds_keep_every_promise() {
     let mut counters: BTreeMap<&str, u64> = BTreeMap::new();
     let mut broken = Vec::new();
-    for seed in 1..=300 {
+    for seed in 1..=60 {
         let ran = run(seed, 200, false);
         for (what, count) in ran.counters {
             *counters.entry(what).or_default() += count;
@@ -57,7 +57,7 @@ fn three_hundred_seeds_keep_every_promise() {
 
 #[test]
 fn a_seed_run_twice_is_the_same_run() {
-    for seed in 301..=310 {
+    for seed in 301..=303 {
         let (first, second) = (run(seed, 200, false), run(seed, 200, false));
         assert_eq!((first.hash, first.polls), (second.hash, second.polls), "seed {seed}");
     }
