@@ -331,7 +331,8 @@ impl Engine {
         };
         let message = error.to_string();
         let (code, retry_after, answered) = match &error {
-            TransportError::NotSignedIn => {
+            // Who has no token yet was refused by something between here and the server.
+            TransportError::NotSignedIn if state.head.account.is_some() => {
                 self.report.error = Some(LastError { code: "authRequired".into(), message, at: now.wall });
                 return self.commit(Step::Failing, Progress::AuthRequired);
             }
@@ -354,6 +355,7 @@ impl Engine {
                 let code = code.clone();
                 return self.park(ops, &code, message);
             }
+            TransportError::NotSignedIn => ("unreachable", None, false),
             TransportError::TooLarge(_) => ("tooLarge", None, true),
             TransportError::Refused { code, .. } => (code.as_str(), None, true),
             TransportError::Unreachable { retry_after, status, .. } => {

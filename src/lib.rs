@@ -12,6 +12,7 @@
 //! | [`head`], [`entry`] | the small facts of a store; what a list shows of a record |
 //! | [`state`] | all local knowledge as one value, all change as one batch |
 //! | [`session`], [`metrics`], [`attempt`], [`event`], [`rate`], [`text`] | typing: from keys to the numbers of profile KF-1 |
+//! | [`judge`] | the rows that one offered version leads to, on any server |
 //! | [`merge`] | the one function that judges two versions; the server calls it too |
 //! | [`wire`], [`http`] | bodies that travel; requests and what answers mean |
 //! | [`platform`] | the adapters behind the seam: IndexedDB, memory, fetch, the browser |
@@ -32,6 +33,7 @@ pub mod error;
 pub mod event;
 pub mod head;
 pub mod http;
+pub mod judge;
 pub mod merge;
 pub mod metrics;
 pub mod model;

@@ -2,6 +2,8 @@
 //!
 //! A round that slept while another tab ran one finds its number changed and changes nothing.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::cache::surplus;
@@ -26,7 +28,10 @@ pub enum Progress {
     /// The server said in this round who this device is. For another user than before, everything is offered again.
     Join(Account),
     /// The user joined this device to that account; a round that runs for the old one ends.
-    Link(Account),
+    ///
+    /// Refused with `notCached` while a session is only in the cloud of the old account, except those named: the old
+    /// cloud has lost them.
+    Link(Account, BTreeSet<Key>),
     /// These operations are about to be sent: their content is fixed from now on.
     Sending(Vec<String>),
     /// The server answered a push of these operations.
@@ -86,14 +91,14 @@ impl Progress {
                 .filter_map(|(kind, wire)| key_of(kind, wire))
                 .filter_map(|key| pending(&key))
                 .collect(),
-            Progress::Join(account) | Progress::Link(account) if moves(state, account) => offerable(state),
+            Progress::Join(account) | Progress::Link(account, _) if moves(state, account) => offerable(state),
             _ => Vec::new(),
         }
     }
 
     /// Fills the plan of round `round`.
     pub fn plan(&self, plan: &mut Plan, round: u64) -> Result<(), Error> {
-        if !matches!(self, Progress::Begin | Progress::Cache(_) | Progress::Link(_))
+        if !matches!(self, Progress::Begin | Progress::Cache(_) | Progress::Link(..))
             && plan.state.head.round != round
         {
             return Err(Error::State("fenced", "another tab runs a sync round".into()));
@@ -104,7 +109,15 @@ impl Progress {
         match self {
             Progress::Begin => plan.batch.head.round += 1,
             Progress::Join(account) => join(plan, account)?,
-            Progress::Link(account) => {
+            Progress::Link(account, gone) => {
+                if moves(plan.state, account)
+                    && let Some(key) = only_in_cloud(plan.state).find(|key| !gone.contains(key))
+                {
+                    return Err(Error::State(
+                        "notCached",
+                        format!("session {} is only in the cloud", key.id),
+                    ));
+                }
                 plan.batch.head.round += 1;
                 plan.batch.head.lease_until = 0;
                 join(plan, account)?;
@@ -166,6 +179,14 @@ fn anchor(plan: &mut Plan, server_now: Option<Millis>, sent_at: Millis) {
 
 fn moves(state: &State, account: &Account) -> bool {
     state.head.owner.as_ref().is_some_and(|owner| *owner != account.user_id)
+}
+
+/// Records whose content is not on this device.
+fn only_in_cloud(state: &State) -> impl Iterator<Item = &Key> {
+    let bare = |(key, entry): &(&Key, &Entry)| {
+        !entry.cached && entry.version.is_some() && state.ops_of(key).next().is_none()
+    };
+    state.index.iter().filter(bare).map(|(key, _)| key)
 }
 
 /// Everything on this device that can be offered to a server that may not have it.
@@ -378,9 +399,12 @@ fn failed(plan: &mut Plan, ops: &[String], error: &LastError, retry_at: Millis, 
 /// Bodies of old sessions go once the server has them; the entry stays.
 fn evict(plan: &mut Plan) {
     let touched = |key: &Key| {
-        plan.batch.changes.iter().any(
-            |change| matches!(change, Change::Shadow(other, _) | Change::Index(other, _) if other == key),
-        )
+        plan.batch.changes.iter().any(|change| match change {
+            Change::Shadow(other, _) | Change::Index(other, _) => other == key,
+            // A record that this plan offers again is not settled.
+            Change::Queue(op, _) => op.key().as_ref() == Some(key),
+            _ => false,
+        })
     };
     let dropped: Vec<Key> = surplus(plan.state, plan.rules.options.cache_sessions)
         .into_iter()

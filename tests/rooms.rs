@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 14] = [
     &["read"],
     &["model", "clock", "event", "schedule", "seam", "text"],
     &["wire", "merge", "attempt", "http", "platform"],
-    &["queue", "metrics", "head", "entry"],
+    &["queue", "metrics", "head", "entry", "judge"],
     &["state", "session"],
     &["cache", "plan"],
     &["edit"],

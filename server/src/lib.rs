@@ -14,7 +14,6 @@ pub mod config;
 pub mod error;
 mod events;
 mod history;
-mod judge;
 mod limits;
 mod pull;
 mod push;

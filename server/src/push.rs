@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use crate::app::{App, JsonBody, owned};
 use crate::error::Problem;
-use crate::judge::{Judged, clamp, date_plain, judge};
 use crate::store::{LogRow, Principal, StoreError, UserId, Write, Wrote, outcome_name};
+use keyflow_sync::judge::{Judged, clamp, date_plain, judge};
 
 pub async fn sessions(app: State<App>, who: Principal, body: JsonBody) -> Result<Json<PushReply>, Problem> {
     push(app.0, who, Kind::Session, body.0).await

@@ -1,15 +1,20 @@
 //! The user's calls about the account: link codes, devices, tokens, sign-out.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::round::read_as;
 use super::{Account, Driver, Event, Head, Intent, Progress, http};
 use crate::error::{Error, TransportError};
-use crate::model::Kind;
+use crate::model::{Key, Kind};
 use crate::read::read_struct;
 use crate::seam::{HEAD, Host, Row, Store, Table, Transport};
 use crate::stamp::Millis;
+
+/// How often a link gathers anew what a round dropped meanwhile.
+const GATHERINGS: u32 = 5;
 
 /// An invitation for another device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -94,15 +99,43 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// Joins this device to the user who made `code`. All local records are kept and offered to that user.
     pub async fn link(&self, code: &str) -> Result<(), Error> {
         self.need_server()?;
-        // What is only in the old cloud comes along.
-        for key in self.keys(Kind::Session) {
-            self.bring(&key).await?;
-        }
-        let body = json!({ "code": code, "name": self.setup.device_name });
-        let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
-        self.commit(Intent::Round(&Progress::Link(account), 0)).await?;
+        // Nothing is dropped from this device while it gathers what is only in the old cloud.
+        self.gathering.set(true);
+        let linked = self.gather_and_link(code).await;
+        self.gathering.set(false);
+        linked?;
         drop(self.ask_for_round());
         Ok(())
+    }
+
+    async fn gather_and_link(&self, code: &str) -> Result<(), Error> {
+        let mut gone = self.gather().await?;
+        let body = json!({ "code": code, "name": self.setup.device_name });
+        let account: Account = read_as(self.ask(http::post("/api/devices/link", &body)).await?)?;
+        let mut tries = 0;
+        loop {
+            match self.commit(Intent::Round(&Progress::Link(account.clone(), gone), 0)).await {
+                // Another tab dropped a body, or the old cloud has a version not pulled yet. Its token still holds.
+                Err(Error::State("notCached", _)) if tries < GATHERINGS => {
+                    tries += 1;
+                    self.sync().await?;
+                    gone = self.gather().await?;
+                }
+                done => return done.map(|_| ()),
+            }
+        }
+    }
+
+    /// Fetches every session that is only in the cloud; answers those that the cloud has lost.
+    async fn gather(&self) -> Result<BTreeSet<Key>, Error> {
+        let mut gone = BTreeSet::new();
+        for key in self.keys(Kind::Session) {
+            let bare = self.is_bare(&key);
+            if bare && self.bring(&key).await?.is_none() && self.is_bare(&key) {
+                gone.insert(key);
+            }
+        }
+        Ok(gone)
     }
 
     /// The user's devices.

@@ -84,7 +84,11 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     fn planned(&self, intent: &Intent<'_>, bodies: Bodies) -> Result<Option<Batch>, Error> {
         let state = self.state.borrow();
         let random = || self.host.random();
-        let mut plan = Plan::new(&state, &self.setup.rules, self.host.now(), bodies, &random);
+        let mut rules = self.setup.rules.clone();
+        if self.gathering.get() {
+            rules.options.cache_sessions = usize::MAX;
+        }
+        let mut plan = Plan::new(&state, &rules, self.host.now(), bodies, &random);
         match intent {
             Intent::Edits(edits) => {
                 let mut changed = false;
@@ -120,12 +124,19 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     /// Reads what another tab committed.
     pub(super) async fn refresh(&self) -> Result<(), Error> {
-        let head = self.store.read(&[(Table::Meta, HEAD.to_owned())]).await?.pop().flatten();
-        let missed = self.state.borrow().missed(head.as_deref());
+        let mut head = self.store.read(&[(Table::Meta, HEAD.to_owned())]).await?.pop().flatten();
         let mut records = Vec::new();
         let mut good = false;
-        if let Some(wanted) = missed {
+        loop {
+            let Some(wanted) = self.state.borrow().missed(head.as_deref()) else { break };
             let values = self.store.read(&wanted).await?;
+            // A commit between the two reads changed rows that the first head does not name.
+            let read = wanted.iter().position(|(table, _)| *table == Table::Meta);
+            let newer = read.and_then(|at| values.get(at)).cloned().flatten();
+            if newer != head {
+                head = newer;
+                continue;
+            }
             let rows: Vec<Row> = wanted
                 .into_iter()
                 .zip(values)
@@ -133,6 +144,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 .collect();
             records = rows.iter().filter_map(record_of).collect();
             good = self.state.borrow_mut().take_rows(&rows)?;
+            break;
         }
         if !good {
             let replica = self.state.borrow().head.clock.replica;

@@ -79,6 +79,8 @@ pub struct Driver<S, T, H: Host> {
     /// The number of the round that runs in this tab.
     round: Cell<u64>,
     closed: Cell<bool>,
+    /// A link is under way: bodies stay.
+    gathering: Cell<bool>,
 }
 
 impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
@@ -110,6 +112,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             waiters: RefCell::default(),
             round: Cell::new(0),
             closed: Cell::new(false),
+            gathering: Cell::new(false),
         });
         if !damaged.is_empty() {
             driver.repair(damaged).await?;

@@ -123,12 +123,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     /// Fetches a record whose body is only in the cloud.
     pub(super) async fn bring(&self, key: &Key) -> Result<Option<Record>, Error> {
-        let absent = {
-            let state = self.state.borrow();
-            let bare = state.index.get(key).is_some_and(|entry| !entry.cached);
-            bare && state.ops_of(key).next().is_none()
-        };
-        if absent && self.transport.is_some() { self.fetch(key).await } else { Ok(None) }
+        if self.is_bare(key) && self.transport.is_some() { self.fetch(key).await } else { Ok(None) }
+    }
+
+    /// Whether nothing of a known record but its entry is here.
+    pub(super) fn is_bare(&self, key: &Key) -> bool {
+        let state = self.state.borrow();
+        state.index.get(key).is_some_and(|entry| !entry.cached) && state.ops_of(key).next().is_none()
     }
 
     /// One record as it is seen, removed ones included; `None` when there is none.

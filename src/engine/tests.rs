@@ -362,3 +362,17 @@ fn a_closed_engine_does_nothing_any_more() {
         assert!(bench.feed(event).is_empty());
     }
 }
+
+#[test]
+fn a_device_without_a_token_that_is_refused_tries_again() {
+    let mut bench = Bench::new();
+    bench.desk.state.head.account = None;
+    let effects = bench.feed(Event::Ready);
+    assert!(matches!(effects.last(), Some(Effect::Lock { .. })));
+    let effects = bench.feed(Event::Locked(true));
+    bench.save(effects);
+    let effects = bench.feed(Event::Registered(Err(TransportError::NotSignedIn)));
+    let effects = bench.save(effects);
+    assert!(wake(&effects).is_some());
+    assert!(!bench.desk.state.head.auth_required);
+}

@@ -206,7 +206,7 @@ fn a_device_of_another_user_offers_everything_again() {
     let mut desk = synced();
     desk.round(Progress::Join(account("u"))).unwrap();
     assert!(desk.ops().is_empty());
-    desk.round(Progress::Link(account("someone else"))).unwrap();
+    desk.round(Progress::Link(account("someone else"), Default::default())).unwrap();
     let ops = desk.ops();
     assert_eq!((ops.len(), ops[0].version), (1, desk.seen("a").unwrap().version));
     assert_eq!(desk.state.head.cursor, None);
@@ -291,4 +291,25 @@ fn a_reply_that_does_not_parse_changes_nothing() {
     let error = desk.round(Progress::Pulled { reply: Box::new(reply), sent_at: 0 }).unwrap_err();
     assert_eq!(error.code(), "unreachable");
     assert_eq!(desk.rows, before);
+}
+
+#[test]
+fn a_link_is_refused_while_a_session_is_only_in_the_old_cloud() {
+    let mut desk = synced();
+    desk.round(Progress::Join(account("u"))).unwrap();
+    let key = Key::session("a");
+    desk.state.index.get_mut(&key).unwrap().cached = false;
+    let refused = desk.round(Progress::Link(account("someone else"), Default::default())).unwrap_err();
+    assert_eq!(refused.code(), "notCached");
+}
+
+#[test]
+fn a_record_that_is_offered_again_keeps_its_body() {
+    let mut desk = synced();
+    desk.round(Progress::Join(account("u"))).unwrap();
+    desk.rules.options.cache_sessions = 0;
+    let reply = PullReply { resync: true, cursor: Some("fresh".into()), ..PullReply::default() };
+    desk.round(Progress::Pulled { reply: Box::new(reply), sent_at: 0 }).unwrap();
+    assert_eq!(desk.ops().len(), 1);
+    assert!(desk.state.index[&Key::session("a")].cached);
 }

@@ -1,12 +1,12 @@
 //! What becomes of one offered version, given what is stored. Pure: no clock, no database.
 //!
-//! Who wins is decided by `keyflow_sync::merge` alone; here that verdict becomes rows to write. Nothing that loses is
+//! Who wins is decided by [`crate::merge`] alone; here that verdict becomes rows to write. Nothing that loses is
 //! ever absent from them.
 
-use keyflow_sync::merge::{self, Verdict};
-use keyflow_sync::model::{Conflict, DELETED, Kind, Record, Strategy, Winner, different_fields};
-use keyflow_sync::stamp::{Millis, Stamp};
-use keyflow_sync::wire::Outcome;
+use crate::merge::{self, Verdict};
+use crate::model::{Conflict, DELETED, Kind, Record, Strategy, Winner, different_fields};
+use crate::stamp::{Millis, Stamp};
+use crate::wire::Outcome;
 
 /// How far a stamp may be ahead of the server's clock before it is clamped, in ms.
 pub const TOLERANCE: Millis = 60_000;
@@ -114,8 +114,8 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyflow_sync::model::{Fields, Key};
-    use keyflow_sync::stamp::Replica;
+    use crate::model::{Fields, Key};
+    use crate::stamp::Replica;
     use serde_json::json;
 
     fn at(ms: Millis, replica: u64) -> Stamp {

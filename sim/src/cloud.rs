@@ -1,0 +1,424 @@
+//! The simulated server: the rules of the real one's push and pull over maps in memory, judged by the core's `judge`.
+//!
+//! A request is one transaction. It never loses a version; what a restore takes away is told to nobody but the oracle.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use keyflow_sync::judge::{clamp, judge};
+use keyflow_sync::model::{Conflict, Key, Kind, Record, Strategy};
+use keyflow_sync::read::FromJson;
+use keyflow_sync::seam::{Request, Response};
+use keyflow_sync::stamp::{Millis, Stamp};
+use keyflow_sync::wire::{Offer, OpResult, Outcome, PullReply, PushReply, PushRequest};
+use serde_json::{Value, json};
+
+use crate::dice::{Dice, Stream};
+use crate::sim::EPOCH;
+
+/// A field that the server refuses while it is strict.
+pub const POISON: &str = "poison";
+
+/// An accepted version.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The name it was offered under.
+    pub offered: Stamp,
+    /// The version as it is kept.
+    pub record: Record,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// For a mixture: the version that was mixed into the base.
+    pub mixed_with: Option<Stamp>,
+}
+
+/// Everything of one user.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// The commit clock.
+    pub clock: Millis,
+    /// Every version ever accepted.
+    pub kept: BTreeMap<Key, Vec<Kept>>,
+    /// The current versions and their ticks.
+    pub heads: BTreeMap<Key, (Record, Millis)>,
+    /// The inbox, settled entries included, and their ticks.
+    pub inbox: BTreeMap<String, (Conflict, Millis)>,
+    /// The random tag of every tick.
+    pub tags: BTreeMap<Millis, u64>,
+}
+
+impl User {
+    /// The version known under that name: the offered one first, then the kept one.
+    pub fn known(&self, key: &Key, version: Stamp) -> Option<&Kept> {
+        let kept = self.kept.get(key)?;
+        let by = |name: fn(&Kept) -> Stamp| kept.iter().find(|kept| name(kept) == version);
+        by(|kept| kept.offered).or_else(|| by(|kept| kept.record.version))
+    }
+
+    /// The position that a cursor of this server names, if its commit is still known.
+    pub fn position(&self, cursor: &str) -> Option<Millis> {
+        if let Ok(plain) = cursor.parse::<Millis>() {
+            return Some(plain);
+        }
+        let (tick, tag) = cursor.strip_prefix('c')?.split_once('-')?;
+        let tick: Millis = tick.parse().ok()?;
+        let good = tick == 0 || self.tags.get(&tick).map(u64::to_string).as_deref() == Some(tag);
+        good.then_some(tick)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Principal {
+    user: String,
+    device: String,
+}
+
+/// The server.
+pub struct Cloud {
+    users: RefCell<BTreeMap<String, User>>,
+    tokens: RefCell<BTreeMap<String, Principal>>,
+    codes: RefCell<BTreeMap<String, String>>,
+    copy: RefCell<Option<BTreeMap<String, User>>>,
+    batch: usize,
+    /// Whether [`POISON`] is refused.
+    pub strict: Cell<bool>,
+    /// How often it was restored.
+    pub restores: Cell<u64>,
+    /// Requests handled.
+    pub requests: Cell<u64>,
+    dice: Dice,
+    seen: RefCell<Vec<&'static str>>,
+}
+
+fn problem(status: u16, code: &str) -> Response {
+    let body = json!({ "status": status, "code": code, "title": code, "detail": code }).to_string();
+    Response { status, retry_after: None, body }
+}
+
+fn good(status: u16, body: &Value) -> Response {
+    Response { status, retry_after: None, body: body.to_string() }
+}
+
+impl Cloud {
+    /// A server without users that takes `batch` records in one request.
+    pub fn new(seed: u64, batch: usize) -> Cloud {
+        Cloud {
+            users: RefCell::default(),
+            tokens: RefCell::default(),
+            codes: RefCell::default(),
+            copy: RefCell::default(),
+            batch,
+            strict: Cell::new(false),
+            restores: Cell::new(0),
+            requests: Cell::new(0),
+            dice: Dice::new(seed, Stream::Platform, u64::MAX - 1),
+            seen: RefCell::default(),
+        }
+    }
+
+    /// What happened since the last call, for the counters.
+    pub fn seen(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.seen.borrow_mut())
+    }
+
+    /// Looks at the users.
+    pub fn users<T>(&self, look: impl FnOnce(&BTreeMap<String, User>) -> T) -> T {
+        look(&self.users.borrow())
+    }
+
+    /// Looks at one user.
+    pub fn user<T>(&self, id: &str, look: impl FnOnce(&User) -> T) -> Option<T> {
+        self.users.borrow().get(id).map(look)
+    }
+
+    /// Copies everything, for a later restore.
+    pub fn back_up(&self) {
+        *self.copy.borrow_mut() = Some(self.users.borrow().clone());
+    }
+
+    /// Goes back to the copy; `false` without one. Accounts stay.
+    pub fn restore(&self) -> bool {
+        let Some(mut copy) = self.copy.borrow().clone() else { return false };
+        for id in self.users.borrow().keys() {
+            copy.entry(id.clone()).or_default();
+        }
+        *self.users.borrow_mut() = copy;
+        self.restores.set(self.restores.get() + 1);
+        true
+    }
+
+    fn account(&self, user: &str) -> Value {
+        let (device, token) = (format!("{:016x}", self.dice.next()), format!("t{:016x}", self.dice.next()));
+        let principal = Principal { user: user.to_owned(), device: device.clone() };
+        self.tokens.borrow_mut().insert(token.clone(), principal);
+        json!({ "userId": user, "deviceId": device, "token": token })
+    }
+
+    /// Answers a request that arrives at virtual time `now`.
+    pub fn handle(&self, now: Millis, request: &Request) -> Response {
+        self.requests.set(self.requests.get() + 1);
+        let now = EPOCH + now;
+        let body = request.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
+        let body = body.unwrap_or_default();
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        match (request.method, path) {
+            ("POST", "/api/devices") => {
+                let user = format!("u{:016x}", self.dice.next());
+                self.users.borrow_mut().insert(user.clone(), User::default());
+                return good(201, &self.account(&user));
+            }
+            ("POST", "/api/devices/link") => {
+                let code = body.get("code").and_then(Value::as_str).unwrap_or_default();
+                let user = self.codes.borrow_mut().remove(code);
+                return user.map_or(problem(422, "linkCodeInvalid"), |user| good(201, &self.account(&user)));
+            }
+            _ => {}
+        }
+        let who = request.token.as_ref().and_then(|token| self.tokens.borrow().get(token).cloned());
+        let Some(who) = who else { return problem(401, "unauthorized") };
+        match (request.method, path) {
+            ("GET", "/api/devices") => {
+                let mine = json!({ "current": true, "id": who.device, "name": null, "createdAt": 0 });
+                good(200, &json!({ "userId": who.user, "devices": [mine] }))
+            }
+            ("POST", "/api/devices/link-codes") => {
+                let code = format!("{:08x}", self.dice.next() as u32);
+                self.codes.borrow_mut().insert(code.clone(), who.user);
+                good(201, &json!({ "code": code, "expiresAt": now + 600_000 }))
+            }
+            ("GET", "/api/sync/changes") => self.changes(now, &who.user, query),
+            ("POST", "/api/sync/sessions") => self.push(now, &who.user, Kind::Session, body),
+            ("POST", "/api/sync/progress") => self.push(now, &who.user, Kind::Progress, body),
+            ("POST", "/api/sync/settings") => self.push(now, &who.user, Kind::Settings, body),
+            ("GET", path) => match path.strip_prefix("/api/sync/sessions/") {
+                Some(id) => self.session(&who.user, id),
+                None => problem(404, "notFound"),
+            },
+            _ => problem(404, "notFound"),
+        }
+    }
+
+    fn session(&self, user: &str, segment: &str) -> Response {
+        let id = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        let head = self.user(user, |user| user.heads.get(&Key::session(id)).map(|(head, _)| head.to_wire()));
+        match head.flatten() {
+            Some(head) => good(200, &Value::Object(head)),
+            None => problem(404, "notFound"),
+        }
+    }
+
+    fn changes(&self, now: Millis, user: &str, query: &str) -> Response {
+        let value = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            let value = pairs.find(|(key, _)| *key == name)?.1;
+            Some(percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned())
+        };
+        let since = value("since").unwrap_or_else(|| "0".into());
+        let limit = value("limit").and_then(|limit| limit.parse().ok()).unwrap_or(200_usize).min(500);
+        let users = self.users.borrow();
+        let Some(user) = users.get(user) else { return problem(401, "unauthorized") };
+        let mut reply = PullReply { server_now: Some(now), ..PullReply::default() };
+        let Some(since) = user.position(&since) else {
+            self.seen.borrow_mut().push("resync");
+            (reply.resync, reply.has_more, reply.cursor) = (true, true, Some("c0-".into()));
+            return good(200, &serde_json::to_value(reply).unwrap_or_default());
+        };
+        let mut rows: BTreeMap<Millis, Result<&Record, &Conflict>> = BTreeMap::new();
+        rows.extend(user.heads.values().map(|(head, tick)| (*tick, Ok(head))));
+        rows.extend(user.inbox.values().map(|(conflict, tick)| (*tick, Err(conflict))));
+        let rows: Vec<_> = rows.range(since + 1..).collect();
+        reply.has_more = rows.len() > limit;
+        let mut reached = user.clock;
+        for (tick, row) in rows.into_iter().take(limit) {
+            if reply.has_more {
+                reached = *tick;
+            }
+            match row {
+                Ok(head) => {
+                    let list = match head.key.kind {
+                        Kind::Session => &mut reply.sessions,
+                        Kind::Progress => &mut reply.progress.records,
+                        Kind::Settings => &mut reply.settings,
+                    };
+                    list.push(Value::Object(head.to_wire()));
+                }
+                Err(conflict) => reply.conflicts.push(conflict.to_wire()),
+            }
+        }
+        reply.server_timestamp = reached;
+        reply.cursor = Some(format!("c{reached}-{}", user.tags.get(&reached).copied().unwrap_or(0)));
+        if since > reached {
+            (reply.resync, reply.cursor) = (true, Some("c0-".into()));
+        }
+        good(200, &serde_json::to_value(reply).unwrap_or_default())
+    }
+
+    fn push(&self, now: Millis, user: &str, kind: Kind, mut body: Value) -> Response {
+        let records = body.get_mut(PushRequest::list_name(kind)).map(Value::take);
+        let Some(Value::Array(records)) = records else { return problem(422, "invalid") };
+        if records.len() > self.batch {
+            self.seen.borrow_mut().push("too large");
+            return problem(413, "tooLarge");
+        }
+        let strategy = body.get("strategy").cloned().map(Strategy::from_json);
+        let Some(Ok(strategy)) = strategy else { return problem(422, "invalid") };
+        let mut users = self.users.borrow_mut();
+        let Some(user) = users.get_mut(user) else { return problem(401, "unauthorized") };
+        let mut batch = Batch { cloud: self, user, strategy, now, reply: PushReply::default() };
+        for record in records {
+            batch.take(kind, record);
+        }
+        let reply = batch.finish();
+        good(200, &serde_json::to_value(reply).unwrap_or_default())
+    }
+}
+
+struct Batch<'a> {
+    cloud: &'a Cloud,
+    user: &'a mut User,
+    strategy: Strategy,
+    now: Millis,
+    reply: PushReply,
+}
+
+impl Batch<'_> {
+    fn saw(&self, what: &'static str) {
+        self.cloud.seen.borrow_mut().push(what);
+    }
+
+    fn next_tick(&self) -> Millis {
+        self.now.max(self.user.clock + 1)
+    }
+
+    fn take_tick(&mut self) -> Millis {
+        self.user.clock = self.next_tick();
+        self.user.tags.insert(self.user.clock, self.cloud.dice.next() >> 12);
+        self.user.clock
+    }
+
+    fn take(&mut self, kind: Kind, wire: Value) {
+        let echo = |name: &str| wire.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (op, id) = (echo("op"), echo("id").unwrap_or_default());
+        let offer = Offer::parse(kind, wire).map_err(|error| ("invalid", error.to_string()));
+        let result = match offer.and_then(|offer| self.judge(offer)) {
+            Ok(result) => result,
+            Err((code, why)) => {
+                self.saw("rejected");
+                OpResult {
+                    op,
+                    id,
+                    outcome: Outcome::Rejected,
+                    first: None,
+                    version: None,
+                    code: Some(code.to_owned()),
+                    error: Some(why),
+                    clock_skew_ms: None,
+                }
+            }
+        };
+        self.reply.results.push(result);
+    }
+
+    fn judge(&mut self, offer: Offer) -> Result<OpResult, (&'static str, String)> {
+        let Offer { op, mut record, resolves, .. } = offer;
+        let (key, submitted) = (record.key.clone(), record.version);
+        let answer = |outcome, version| OpResult {
+            op,
+            id: key.id.clone(),
+            outcome,
+            first: None,
+            version: Some(version),
+            code: None,
+            error: None,
+            clock_skew_ms: None,
+        };
+        if self.cloud.strict.get() && record.fields.contains_key(POISON) {
+            return Err(("invalid", "poison: is refused".into()));
+        }
+        if let Some(known) = self.user.known(&key, submitted) {
+            if !known.record.same_content(&record) {
+                self.saw("version reused");
+                return Err(("versionReused", "version: names an edit with other content".into()));
+            }
+            let mut result = answer(Outcome::Duplicate, known.record.version);
+            result.first = Some(known.outcome);
+            self.saw("duplicate");
+            self.touch(&key);
+            return Ok(result);
+        }
+        let skew = clamp(&mut record, self.now, self.next_tick());
+        if skew.is_some() {
+            self.saw("clamp");
+        }
+        let base = record.base.and_then(|base| self.user.known(&key, base)).map(|known| known.record.clone());
+        if let Some(base) = &base {
+            record.base = Some(base.version);
+        }
+        let stored = self.user.heads.get(&key).map(|(head, _)| head.clone());
+        let judged = judge(&record, stored.as_ref(), base.as_ref(), self.strategy, self.now);
+        let untouched = judged.head.is_none() && judged.conflict.is_none();
+        let tick = if untouched { self.user.clock } else { self.take_tick() };
+        let outcome = judged.outcome;
+        let kept = |offered, record: &Record, mixed_with| Kept {
+            offered,
+            record: record.clone(),
+            outcome,
+            mixed_with,
+        };
+        let list = self.user.kept.entry(key.clone()).or_default();
+        list.push(kept(submitted, &record, None));
+        let changed = judged.head.is_some();
+        if let Some(mut head) = judged.head {
+            if judged.mixed {
+                while self.user.known(&key, head.version).is_some() {
+                    head.version = head.version.after(head.version);
+                }
+                let list = self.user.kept.entry(key.clone()).or_default();
+                list.push(kept(head.version, &head, Some(record.version)));
+                self.saw("mixture");
+            }
+            self.user.heads.insert(key.clone(), (head, tick));
+        }
+        if judged.decided.is_some() {
+            self.saw(if changed { "concurrent, incoming wins" } else { "concurrent, stored wins" });
+        }
+        if let Some(conflict) = judged.conflict {
+            let tick = if changed { self.take_tick() } else { tick };
+            self.saw("conflict");
+            self.reply.conflicts.push(conflict.to_wire());
+            self.user.inbox.insert(conflict.id.clone(), (conflict, tick));
+        }
+        for id in resolves {
+            self.settle(&key, &id, record.version);
+        }
+        self.touch(&key);
+        let mut result = answer(outcome, record.version);
+        result.clock_skew_ms = skew;
+        Ok(result)
+    }
+
+    fn settle(&mut self, key: &Key, id: &str, version: Stamp) {
+        let open =
+            |(conflict, _): &&(Conflict, Millis)| conflict.key == *key && conflict.resolved_by.is_none();
+        let Some((mut conflict, _)) = self.user.inbox.get(id).filter(open).cloned() else { return };
+        conflict.resolved_by = Some(version);
+        let tick = self.take_tick();
+        self.user.inbox.insert(id.to_owned(), (conflict, tick));
+        self.saw("resolved");
+    }
+
+    /// The reply names the current version of every record it is about.
+    fn touch(&mut self, key: &Key) {
+        if let Some((head, _)) = self.user.heads.get(key) {
+            self.reply.merged.insert(key.id.clone(), Value::Object(head.to_wire()));
+        }
+    }
+
+    fn finish(mut self) -> PushReply {
+        let clean = |result: &&OpResult| !matches!(result.outcome, Outcome::Rejected | Outcome::Conflict);
+        self.reply.synced = self.reply.results.iter().filter(clean).map(|result| result.id.clone()).collect();
+        self.reply.server_timestamp = self.user.clock;
+        self.reply.server_now = Some(self.now);
+        self.reply
+    }
+}

@@ -1,0 +1,289 @@
+//! The harness's own record of what was promised, and the checks against disks and server.
+//!
+//! Every edit carries a *token*, a field of its own that every later version of the record keeps. A token that nobody
+//! holds any more is a lost edit, whatever the engine believes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyflow_sync::model::{Key, Record};
+use keyflow_sync::read::parse;
+use keyflow_sync::seam::{HEAD, Row, Table, Write};
+use keyflow_sync::stamp::Stamp;
+use keyflow_sync::state::{Entry, Head, from_text};
+use serde_json::Value;
+
+use crate::cloud::{Kept, User};
+use crate::device::Device;
+use crate::sim::Sim;
+
+/// The name of the field of edit `number`.
+pub fn token(number: u64) -> String {
+    format!("t{number}")
+}
+
+fn tokens(record: &Record) -> BTreeSet<&str> {
+    let is_token = |name: &&str| {
+        name.strip_prefix('t').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    record.fields.keys().map(String::as_str).filter(is_token).collect()
+}
+
+/// Promises made, and not seen on the server yet.
+#[derive(Default)]
+pub struct Oracle {
+    open: RefCell<BTreeMap<String, (u64, Key)>>,
+    /// Tokens that the user's own choice in a conflict replaced.
+    excused: RefCell<BTreeSet<String>>,
+    acked: Cell<u64>,
+}
+
+fn content(key: &str, text: &str) -> Option<Record> {
+    let (_, record) = key.strip_prefix("op/")?.split_once('/')?;
+    from_text(Key::parse(record)?.kind, text).ok()
+}
+
+/// The head on a disk.
+pub fn head(device: &Device) -> Option<Head> {
+    parse(device.disk.read(&[(Table::Meta, HEAD.to_owned())]).pop()??.as_str()).ok()
+}
+
+fn index(device: &Device) -> BTreeMap<Key, Entry> {
+    let rows = device.disk.scan(Table::Index).into_iter();
+    rows.filter_map(|(key, text)| Some((Key::parse(&key)?, parse(&text).ok()?))).collect()
+}
+
+/// Whether the server has a version with that edit.
+fn landed(sim: &Sim, token: &str, key: &Key) -> bool {
+    sim.cloud.users(|users| {
+        let mut kept = users.values().filter_map(|user| user.kept.get(key)).flatten();
+        kept.any(|kept| kept.record.fields.contains_key(token))
+    })
+}
+
+impl Oracle {
+    /// How many edits were acknowledged.
+    pub fn acked(&self) -> u64 {
+        self.acked.get()
+    }
+
+    /// An edit with that token was acknowledged on `device`.
+    pub fn ack(&self, device: u64, key: &Key, token: String) {
+        self.acked.set(self.acked.get() + 1);
+        if !self.excused.borrow().contains(&token) {
+            self.open.borrow_mut().insert(token, (device, key.clone()));
+        }
+    }
+
+    /// A commit of `device` is on disk; `before` are the rows it replaced.
+    pub fn committed(&self, sim: &Sim, device: &Device, write: &Write, before: &[Row]) {
+        for (row, old) in write.rows.iter().zip(before) {
+            match row.table {
+                Table::Body => self.body_changed(sim, device, write, row, old),
+                Table::Op => {
+                    let field = |name: &str| parse::<Value>(row.value.as_deref()?).ok()?.get(name).cloned();
+                    if field("status") == Some("failed".into()) {
+                        sim.saw("parked");
+                    } else if field("attempts").and_then(|n| n.as_u64()).is_some_and(|n| n > 0) {
+                        sim.saw("retry");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn body_changed(&self, sim: &Sim, device: &Device, write: &Write, row: &Row, old: &Row) {
+        let Some(text) = &old.value else { return };
+        match (content(&row.key, text), row.value.as_deref().map(|text| content(&row.key, text))) {
+            (Some(before), Some(Some(after))) => {
+                if before.version != after.version {
+                    sim.saw("coalesced");
+                }
+                let Some(op) = row.key.split('/').nth(1) else { return };
+                let settles = write.rows.iter().any(|row| {
+                    row.table == Table::Op
+                        && row.key == op
+                        && row.value.as_ref().is_some_and(|value| value.contains("\"resolves\""))
+                });
+                // Two devices may save one id whole; that replaces what is there, at the user's word.
+                let whole = before.key.id.starts_with("shared-") && tokens(&after).len() == 1;
+                for lost in tokens(&before).difference(&tokens(&after)) {
+                    if settles || whole {
+                        self.excused.borrow_mut().insert((*lost).to_owned());
+                        self.open.borrow_mut().remove(*lost);
+                    } else if !landed(sim, lost, &before.key) {
+                        sim.violation(format!(
+                            "I1: device {} replaced {lost} of {} by an edit without it",
+                            device.index, before.key
+                        ));
+                    }
+                }
+            }
+            (None, None) => self.evicted(sim, device, &row.key, text),
+            _ => {}
+        }
+    }
+
+    /// I8: a body goes only when the server has it, and nothing of the record waits.
+    fn evicted(&self, sim: &Sim, device: &Device, key: &str, text: &str) {
+        let Some(key) = Key::parse(key) else { return };
+        let Ok(record) = from_text(key.kind, text) else { return };
+        sim.saw("eviction");
+        let known =
+            sim.cloud.users(|users| users.values().any(|user| user.known(&key, record.version).is_some()));
+        if !known && sim.cloud.restores.get() == 0 {
+            sim.violation(format!("I8: device {} evicted {key}, which the server lacks", device.index));
+        }
+        let waits = device.disk.scan(Table::Op).iter().any(|(_, op)| op.contains(&format!("\"{key}\"")));
+        if waits {
+            sim.violation(format!("I8: device {} evicted {key} with an edit pending", device.index));
+        }
+    }
+
+    /// I1: every acknowledged edit is on the server, or pending on its device's disk.
+    pub fn check_acked(&self, sim: &Sim, devices: &[std::rc::Rc<Device>], end: bool) {
+        self.open.borrow_mut().retain(|token, (_, key)| !landed(sim, token, key));
+        let mut pending: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+        for (token, (device, key)) in self.open.borrow().iter() {
+            let held = pending.entry(*device).or_insert_with(|| {
+                let rows = devices[*device as usize].disk.scan(Table::Body);
+                let bodies = rows.iter().filter_map(|(key, text)| content(key, text));
+                bodies
+                    .flat_map(|body| tokens(&body).into_iter().map(str::to_owned).collect::<Vec<_>>())
+                    .collect()
+            });
+            if end {
+                sim.violation(format!(
+                    "I1: {token} of {key}, saved on device {device}, is not on the server"
+                ));
+            } else if !held.contains(token) {
+                sim.violation(format!("I1: {token} of {key}, saved on device {device}, is nowhere"));
+            }
+        }
+    }
+
+    /// I5: everything up to the cursor on disk is on disk.
+    pub fn check_cursor(&self, sim: &Sim, device: &Device) {
+        let Some(head) = head(device) else { return };
+        let (Some(owner), Some(cursor)) = (&head.owner, &head.cursor) else { return };
+        // A device may hold what it pushed after its cursor, and a server that went back does not.
+        if sim.cloud.restores.get() > 0 {
+            return;
+        }
+        let entries = index(device);
+        sim.cloud.user(owner, |user| {
+            let Some(position) = user.position(cursor) else { return };
+            for (key, (record, tick)) in user.heads.iter().filter(|(_, (_, tick))| *tick <= position) {
+                let version = entries.get(key).and_then(|entry| entry.version);
+                if version != Some(record.version) {
+                    sim.violation(format!(
+                        "I5: device {} stands at {position} and has {version:?} of {key}, not {} of tick {tick}",
+                        device.index, record.version
+                    ));
+                }
+            }
+        });
+    }
+
+    /// I4, I10, I18 on the server: nothing accepted is out of reach, and no head was moved back.
+    pub fn check_cloud(&self, sim: &Sim) {
+        sim.cloud.users(|users| {
+            for user in users.values() {
+                for (key, kept) in &user.kept {
+                    check_versions(sim, user, key, kept);
+                }
+                let faults = sim.profile.faults;
+                for (conflict, _) in user.inbox.values() {
+                    let own = conflict.local.version.replica == conflict.remote.version.replica;
+                    if own && !faults.restore && !faults.poison && !faults.power {
+                        sim.violation(format!("I10: {} is a conflict of a device with itself", conflict.id));
+                    }
+                }
+            }
+        });
+    }
+
+    /// I8: no more bodies than allowed, once nothing waits.
+    pub fn check_cache(&self, sim: &Sim, device: &Device) {
+        let cached = index(device)
+            .into_iter()
+            .filter(|(key, entry)| key.kind == keyflow_sync::model::Kind::Session && entry.cached);
+        let open: BTreeSet<String> = device
+            .disk
+            .scan(Table::Conflict)
+            .into_iter()
+            .filter_map(|(id, _)| Some(id.rsplit_once('~')?.0.to_owned()))
+            .collect();
+        let free = cached.filter(|(key, _)| !open.contains(&key.to_string())).count();
+        if free > sim.profile.rules.options.cache_sessions {
+            sim.saw("cache over its bound");
+        }
+    }
+}
+
+fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
+    let by_version: BTreeMap<Stamp, &Kept> = kept.iter().map(|kept| (kept.record.version, kept)).collect();
+    let parents = |version: Stamp| {
+        let kept = by_version.get(&version);
+        kept.into_iter().flat_map(|kept| kept.record.base.into_iter().chain(kept.mixed_with))
+    };
+    let ancestors = |from: Vec<Stamp>| {
+        let (mut seen, mut todo) = (BTreeSet::new(), from);
+        while let Some(version) = todo.pop() {
+            for parent in parents(version) {
+                if seen.insert(parent) {
+                    todo.push(parent);
+                }
+            }
+        }
+        seen
+    };
+    let Some((head, _)) = user.heads.get(key) else {
+        return sim.violation(format!("I4: {key} has versions and no head"));
+    };
+    let mut roots = vec![head.version];
+    for (conflict, _) in user.inbox.values().filter(|(conflict, _)| conflict.key == *key) {
+        roots.extend([conflict.local.version, conflict.remote.version]);
+    }
+    // A version with the content of a reachable one was not overwritten; nor was what it was made of.
+    let mut reachable = BTreeSet::new();
+    while !roots.is_empty() {
+        reachable.extend(ancestors(roots.clone()));
+        reachable.append(&mut roots.into_iter().collect());
+        roots = by_version
+            .values()
+            .filter(|kept| !reachable.contains(&kept.record.version))
+            .filter(|kept| {
+                let other = |version: &Stamp| by_version.get(version);
+                reachable.iter().filter_map(other).any(|other| kept.record.same_content(&other.record))
+            })
+            .map(|kept| kept.record.version)
+            .collect();
+    }
+    // A register that only one side touched is merged without an entry in the inbox.
+    let merged = |kept: &Kept| {
+        let held: BTreeSet<&str> = by_version
+            .iter()
+            .filter(|(version, _)| reachable.contains(version))
+            .flat_map(|(_, kept)| tokens(&kept.record))
+            .collect();
+        let decided = kept.outcome != keyflow_sync::wire::Outcome::Conflict;
+        decided && tokens(&kept.record).is_subset(&held)
+    };
+    for kept in by_version.values().filter(|kept| !reachable.contains(&kept.record.version)) {
+        if !merged(kept) {
+            sim.violation(format!("I4: version {} of {key} is out of reach", kept.record.version));
+        }
+    }
+    if sim.profile.faults.poison {
+        // A parked edit that is retried arrives after the edits made on top of it.
+        return;
+    }
+    let head_version = head.version;
+    for version in by_version.keys().filter(|version| **version != head_version) {
+        if ancestors(vec![*version]).contains(&head_version) {
+            sim.violation(format!("I18: the head {head_version} of {key} is an ancestor of {version}"));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The disk of a device: the core's memory store, with refusals, crashes at every await, and power cuts.
+//!
+//! A power cut takes back relaxed commits from the last one on; never a strict one, and none before a strict one.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use keyflow_sync::error::StoreError;
+use keyflow_sync::platform::memory::MemoryStore;
+use keyflow_sync::seam::{Durability, HEAD, Row, Store, Table, Write};
+
+use crate::device::Device;
+use crate::dice::Dice;
+use crate::sim::Sim;
+
+/// What a device's processes share and what survives them.
+#[derive(Default)]
+pub struct Disk {
+    rows: MemoryStore,
+    /// For each commit that a power cut may take back: the write that restores what was before it.
+    undo: RefCell<Vec<Write>>,
+}
+
+impl Disk {
+    /// The values under these keys, at once.
+    pub fn read(&self, wanted: &[(Table, String)]) -> Vec<Option<String>> {
+        self.rows.read(wanted).now_or_never().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// All rows of a table, at once.
+    pub fn scan(&self, table: Table) -> Vec<(String, String)> {
+        self.rows
+            .scan(table, "", "\u{ffff}", u32::MAX)
+            .now_or_never()
+            .and_then(Result::ok)
+            .unwrap_or_default()
+    }
+
+    fn head(&self) -> Option<String> {
+        self.read(&[(Table::Meta, HEAD.to_owned())]).pop().flatten()
+    }
+
+    /// The rows that `write` replaces, as they are now.
+    fn before(&self, write: &Write) -> Vec<Row> {
+        let wanted: Vec<_> = write.rows.iter().map(|row| (row.table, row.key.clone())).collect();
+        let values = self.read(&wanted);
+        wanted.into_iter().zip(values).map(|((table, key), value)| Row { table, key, value }).collect()
+    }
+
+    /// Takes back the last relaxed commits, at most `most`; answers how many.
+    pub fn cut_power(&self, most: usize) -> usize {
+        let mut undo = self.undo.borrow_mut();
+        let count = most.min(undo.len());
+        for _ in 0..count {
+            let Some(write) = undo.pop() else { break };
+            let write = Write { expects: self.head(), ..write };
+            // The memory store refuses only a head that is not the one read.
+            let _ = self.rows.commit(&write).now_or_never();
+        }
+        // What is left was on the platters.
+        undo.clear();
+        count
+    }
+}
+
+/// One process's handle on the disk.
+pub struct SimStore {
+    handle: MemoryStore,
+    device: Rc<Device>,
+    group: u64,
+}
+
+impl SimStore {
+    /// A handle of the process `group`.
+    pub fn new(device: Rc<Device>, group: u64) -> SimStore {
+        SimStore { handle: device.disk.rows.clone(), device, group }
+    }
+
+    fn sim(&self) -> &Sim {
+        &self.device.sim
+    }
+
+    fn dice(&self) -> &Dice {
+        &self.device.link.faults
+    }
+
+    /// Waits as long as a disk takes.
+    async fn turn(&self) {
+        let wait = self.device.link.delays.within(0, 3);
+        self.device.sim.exec.sleep_until(self.device.sim.exec.now() + wait).await;
+        self.device.sim.exec.yield_now().await;
+    }
+
+    /// Ends the process here, sometimes.
+    async fn may_crash(&self) {
+        if self.sim().faults().crash && self.dice().chance(8) {
+            self.sim().saw("crash in a commit");
+            self.device.crash(self.group);
+            pending::<()>().await;
+        }
+    }
+}
+
+impl Store for SimStore {
+    async fn load(&self) -> Result<Vec<Row>, StoreError> {
+        self.turn().await;
+        self.handle.load().await
+    }
+
+    async fn read(&self, wanted: &[(Table, String)]) -> Result<Vec<Option<String>>, StoreError> {
+        self.turn().await;
+        self.handle.read(wanted).await
+    }
+
+    async fn scan(
+        &self,
+        table: Table,
+        from: &str,
+        to: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        self.turn().await;
+        self.handle.scan(table, from, to, limit).await
+    }
+
+    async fn commit(&self, write: &Write) -> Result<(), StoreError> {
+        self.turn().await;
+        if self.sim().faults().disk && self.dice().chance(30) {
+            self.sim().saw("refused commit");
+            return Err(match self.dice().below(2) {
+                0 => StoreError::Full("simulated".into()),
+                _ => StoreError::Failed("simulated".into()),
+            });
+        }
+        self.may_crash().await;
+        let rows = self.device.disk.before(write);
+        let done = self.handle.commit(write).await;
+        match &done {
+            Ok(()) => {
+                let mut undo = self.device.disk.undo.borrow_mut();
+                match write.durability {
+                    Durability::Strict => undo.clear(),
+                    Durability::Relaxed => {
+                        undo.push(Write { expects: None, rows: rows.clone(), durability: write.durability });
+                    }
+                }
+                drop(undo);
+                self.sim().oracle.committed(self.sim(), &self.device, write, &rows);
+                self.may_crash().await;
+            }
+            Err(StoreError::Stale) => self.sim().saw("stale"),
+            Err(_) => {}
+        }
+        self.turn().await;
+        done
+    }
+
+    fn close(&self) {
+        self.handle.close();
+    }
+}
