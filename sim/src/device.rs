@@ -27,8 +27,10 @@ pub struct Tab {
     pub driver: Rc<SimDriver>,
 }
 
+type Listener = Box<dyn Fn(Heard)>;
+
 #[derive(Default)]
-struct Ear(RefCell<Option<Box<dyn Fn(Heard)>>>);
+struct Ear(RefCell<Option<Listener>>);
 
 impl Ear {
     fn hear(&self, heard: Heard) {

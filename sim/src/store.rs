@@ -49,6 +49,15 @@ impl Disk {
         wanted.into_iter().zip(values).map(|((table, key), value)| Row { table, key, value }).collect()
     }
 
+    /// Notes how to take a commit back, or that none before it can be.
+    fn remember(&self, durability: Durability, before: &[Row]) {
+        let mut undo = self.undo.borrow_mut();
+        match durability {
+            Durability::Strict => undo.clear(),
+            Durability::Relaxed => undo.push(Write { expects: None, rows: before.to_vec(), durability }),
+        }
+    }
+
     /// Takes back the last relaxed commits, at most `most`; answers how many.
     pub fn cut_power(&self, most: usize) -> usize {
         let mut undo = self.undo.borrow_mut();
@@ -139,14 +148,7 @@ impl Store for SimStore {
         let done = self.handle.commit(write).await;
         match &done {
             Ok(()) => {
-                let mut undo = self.device.disk.undo.borrow_mut();
-                match write.durability {
-                    Durability::Strict => undo.clear(),
-                    Durability::Relaxed => {
-                        undo.push(Write { expects: None, rows: rows.clone(), durability: write.durability });
-                    }
-                }
-                drop(undo);
+                self.device.disk.remember(write.durability, &rows);
                 self.sim().oracle.committed(self.sim(), &self.device, write, &rows);
                 self.may_crash().await;
             }

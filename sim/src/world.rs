@@ -149,11 +149,12 @@ impl World {
             device.link.cut_until.set(sim.exec.now() + dice.within(1_000, 600_000));
             sim.saw("cut off");
         }
-        if faults.crash && dice.chance(15) {
-            if let Some(tab) = &tab {
-                sim.saw("crash");
-                device.crash(tab.group);
-            }
+        if faults.crash
+            && dice.chance(15)
+            && let Some(tab) = &tab
+        {
+            sim.saw("crash");
+            device.crash(tab.group);
         }
         if faults.power && dice.chance(20) {
             device.cut_power();
@@ -164,11 +165,12 @@ impl World {
             device.skew.set(if dice.chance(300) { 0 } else { jump });
             sim.saw("clock jump");
         }
-        if faults.freeze && dice.chance(20) {
-            if let Some(tab) = &tab {
-                sim.exec.freeze(tab.group, sim.exec.now() + dice.within(1_000, 300_000));
-                sim.saw("freeze");
-            }
+        if faults.freeze
+            && dice.chance(20)
+            && let Some(tab) = &tab
+        {
+            sim.exec.freeze(tab.group, sim.exec.now() + dice.within(1_000, 300_000));
+            sim.saw("freeze");
         }
         if faults.poison && dice.chance(40) {
             sim.cloud.strict.set(!sim.cloud.strict.get());
@@ -186,10 +188,11 @@ impl World {
         if self.dice.chance(20) && device.processes() < sim.profile.tabs {
             device.open();
         }
-        if self.dice.chance(10) && device.tabs.borrow().len() > 1 {
-            if let Some(tab) = tab {
-                device.close(tab.group);
-            }
+        if self.dice.chance(10)
+            && device.tabs.borrow().len() > 1
+            && let Some(tab) = tab
+        {
+            device.close(tab.group);
         }
     }
 
@@ -312,10 +315,10 @@ impl World {
         let sim = self.sim.clone();
         self.sim.exec.spawn(group, async move {
             let status = driver.status();
-            if let ("authRequired", Some(account)) = (status.phase, driver.account()) {
-                if driver.set_token(account.token).await.is_ok() {
-                    sim.saw("new token");
-                }
+            if let ("authRequired", Some(account)) = (status.phase, driver.account())
+                && driver.set_token(account.token).await.is_ok()
+            {
+                sim.saw("new token");
             }
             if status.parked > 0 && driver.retry(None).await.is_ok() {
                 sim.saw("parked edit retried");
