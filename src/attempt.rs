@@ -62,18 +62,21 @@ struct Clock {
     started: Option<f64>,
     paused_since: Option<f64>,
     paused_ms: f64,
+    /// Active ms when the last pause began: after a pause so long that sums of it are rounded, time still goes on from there.
+    reached: f64,
 }
 
 impl Clock {
     /// Active ms at log time `t`; 0 before the start. Stands still during a pause.
     fn active(&self, t: f64) -> f64 {
         let until = self.paused_since.unwrap_or(t);
-        self.started.map_or(0.0, |started| (until - started - self.paused_ms).max(0.0))
+        self.started.map_or(0.0, |started| (until - started - self.paused_ms).max(self.reached))
     }
 
     /// A pause before the start stops the keys but is no part of the attempt's time.
     fn close_pause(&mut self, t: f64) {
         if let (Some(since), Some(_)) = (self.paused_since, self.started) {
+            self.reached = self.active(since);
             self.paused_ms += t - since;
         }
         self.paused_since = None;

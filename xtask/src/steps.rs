@@ -113,7 +113,8 @@ fn cargo_test(packages: &[&str]) -> Run {
         [] => vec!["--workspace"],
         some => some.iter().flat_map(|package| ["--package", package]).collect(),
     };
-    Run::new("cargo").args(["test", "--no-fail-fast"]).args(which)
+    // A gate gives the same answer twice; by hand, each run looks elsewhere.
+    Run::new("cargo").args(["test", "--no-fail-fast"]).args(which).env("PROPTEST_RNG_SEED", "1")
 }
 
 #[derive(Clone, Copy)]

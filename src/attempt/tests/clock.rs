@@ -206,3 +206,14 @@ fn after_the_end_keys_are_only_counted_as_rejected() {
     assert_eq!(m.keystrokes.rejected, 3);
     assert_eq!(Metrics { keystrokes: before.keystrokes, ..m }, before);
 }
+
+#[test]
+fn a_pause_too_long_for_exact_sums_does_not_turn_the_clock_back() {
+    let mut a = attempt("abc", TEXT);
+    a.input(&Event::insert(0.0, "a")).unwrap();
+    a.input(&Event::insert(94_171.327_592_205_5, "b")).unwrap();
+    a.input(&at(94_171.327_592_205_5, Op::Pause)).unwrap();
+    a.input(&at(2_198_964_859_382_232.3, Op::Resume)).unwrap();
+    a.input(&Event::insert(2_198_964_859_382_232.3, "c")).unwrap();
+    assert!(a.presses().windows(2).all(|pair| pair[0] <= pair[1]), "{:?}", a.presses());
+}
