@@ -290,10 +290,8 @@ impl State {
 
     /// The rows of [`Table::Body`] from which [`view`] computes the record.
     pub fn bodies_of(&self, key: &Key) -> Vec<(Table, String)> {
-        let newest = self.ops_of(key).next_back().map(|op| (Table::Body, op_body(op)));
-        let shadow =
-            self.index.get(key).is_some_and(|entry| entry.cached).then(|| (Table::Body, key.to_string()));
-        newest.into_iter().chain(shadow).collect()
+        // No operation has an empty id.
+        self.bodies_without(key, "")
     }
 
     /// The bodies of what is left of a record when operation `op` goes.

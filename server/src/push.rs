@@ -150,7 +150,7 @@ impl Batch {
             let detail = json!({ "first": outcome_name(known.outcome) });
             let version = known.record.version;
             self.log(&key, op.clone(), Some(version), Outcome::Duplicate, Wrote::Nothing, detail).await?;
-            let mut result = answer(op, &key, Outcome::Duplicate, version);
+            let mut result = OpResult::taken(op, &key.id, Outcome::Duplicate, version);
             result.first = Some(known.outcome);
             return Ok(Ok(result));
         }
@@ -173,7 +173,7 @@ impl Batch {
         for id in resolves {
             self.settle(op.clone(), &key, &id, record.version).await?;
         }
-        let mut result = answer(op, &key, outcome, record.version);
+        let mut result = OpResult::taken(op, &key.id, outcome, record.version);
         result.clock_skew_ms = skew;
         Ok(Ok(result))
     }
@@ -329,18 +329,5 @@ impl Batch {
         reply.server_timestamp = clock;
         reply.server_now = Some(now);
         Ok(reply)
-    }
-}
-
-fn answer(op: Option<String>, key: &Key, outcome: Outcome, version: Stamp) -> OpResult {
-    OpResult {
-        op,
-        id: key.id.clone(),
-        outcome,
-        first: None,
-        version: Some(version),
-        code: None,
-        error: None,
-        clock_skew_ms: None,
     }
 }

@@ -322,16 +322,7 @@ impl Batch<'_> {
     fn judge(&mut self, offer: Offer) -> Result<OpResult, (&'static str, String)> {
         let Offer { op, mut record, resolves, .. } = offer;
         let (key, submitted) = (record.key.clone(), record.version);
-        let answer = |outcome, version| OpResult {
-            op,
-            id: key.id.clone(),
-            outcome,
-            first: None,
-            version: Some(version),
-            code: None,
-            error: None,
-            clock_skew_ms: None,
-        };
+        let answer = |outcome, version| OpResult::taken(op, &key.id, outcome, version);
         if self.cloud.strict.get() && record.fields.contains_key(POISON) {
             return Err(("invalid", "poison: is refused".into()));
         }

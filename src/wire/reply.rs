@@ -59,6 +59,22 @@ pub struct OpResult {
     pub clock_skew_ms: Option<Millis>,
 }
 
+impl OpResult {
+    /// The answer about an operation that was taken: its edit is held as `version`.
+    pub fn taken(op: Option<String>, id: &str, outcome: Outcome, version: Stamp) -> OpResult {
+        OpResult {
+            op,
+            id: id.to_owned(),
+            outcome,
+            first: None,
+            version: Some(version),
+            code: None,
+            error: None,
+            clock_skew_ms: None,
+        }
+    }
+}
+
 read_struct!(OpResult {
     op: "op",
     id: "id",
