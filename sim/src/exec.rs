@@ -168,7 +168,7 @@ impl Exec {
                 if hot > HOT {
                     return Err("I12: the tasks never rest".into());
                 }
-                self.poll(id);
+                self.turn(id);
                 continue;
             }
             let due = self.timers.borrow().first_key_value().map(|(due, _)| *due);
@@ -191,7 +191,7 @@ impl Exec {
         }
     }
 
-    fn poll(self: &Rc<Self>, id: u64) {
+    fn turn(self: &Rc<Self>, id: u64) {
         let (mut work, bell, group) = {
             let mut tasks = self.tasks.borrow_mut();
             let Some(task) = tasks.get_mut(&id) else { return };

@@ -50,7 +50,9 @@ pub struct Profile {
     pub rules: Rules,
     /// Most records the server takes in one request.
     pub server_batch: usize,
-    /// Longest pause between two steps, ms.
+    /// Actions of the users and troubles of the world before the quiet end.
+    pub actions: u64,
+    /// Longest pause between two actions, ms.
     pub pause_ms: i64,
     /// Greatest error of a device's wall clock at the start, ms.
     pub skew_ms: i64,
@@ -99,6 +101,8 @@ impl Profile {
             records: dice.within(2, 30) as u64,
             rules: Rules { options, strategy },
             server_batch: if faults.server { dice.within(1, 10) as usize } else { 500 },
+            // Many short lives find more than few long ones; limits are only hit in long ones.
+            actions: if dice.chance(900) { dice.within(5, 50) as u64 } else { dice.within(100, 400) as u64 },
             pause_ms: [200, 2_000, 20_000][dice.below(3) as usize],
             skew_ms: if faults.clock { 600_000 } else { [0, 500, 50_000][dice.below(3) as usize] },
         }

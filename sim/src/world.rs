@@ -24,10 +24,10 @@ use crate::sim::Sim;
 pub struct Ran {
     /// Its seed.
     pub seed: u64,
-    /// Steps of the users and the faults.
-    pub steps: u64,
-    /// Polls of tasks.
-    pub polls: u64,
+    /// Actions of the users and troubles of the world.
+    pub actions: u64,
+    /// Events: a process, the server or the world was given a turn.
+    pub events: u64,
     /// Virtual time, ms.
     pub virtual_ms: Millis,
     /// Edits acknowledged.
@@ -40,16 +40,17 @@ pub struct Ran {
     pub violations: Vec<String>,
 }
 
-/// Runs `seed` for `steps`; `loud` prints what happens.
-pub fn run(seed: u64, steps: u64, loud: bool) -> Ran {
-    run_profile(Profile::of(seed), steps, loud)
+/// Runs `seed`, for as many actions as it says or as told; `loud` prints what happens.
+pub fn run(seed: u64, actions: Option<u64>, loud: bool) -> Ran {
+    let profile = Profile::of(seed);
+    run_profile(Profile { actions: actions.unwrap_or(profile.actions), ..profile }, loud)
 }
 
-/// Runs a profile for `steps`.
-pub fn run_profile(profile: Profile, steps: u64, loud: bool) -> Ran {
-    let seed = profile.seed;
+/// Runs a profile.
+pub fn run_profile(profile: Profile, loud: bool) -> Ran {
+    let (seed, actions) = (profile.seed, profile.actions);
     let world = World::new(profile, loud);
-    let done = world.play(steps).and_then(|()| world.settle());
+    let done = world.play(actions).and_then(|()| world.settle());
     let sim = &world.sim;
     match done {
         Ok(()) => world.check_end(),
@@ -57,8 +58,8 @@ pub fn run_profile(profile: Profile, steps: u64, loud: bool) -> Ran {
     }
     let ran = Ran {
         seed,
-        steps,
-        polls: sim.exec.polls(),
+        actions,
+        events: sim.exec.polls(),
         virtual_ms: sim.exec.now(),
         acked: sim.oracle.acked(),
         hash: sim.exec.hash(),
@@ -116,8 +117,8 @@ impl World {
         }
     }
 
-    fn play(&self, steps: u64) -> Result<(), String> {
-        for step in 0..steps {
+    fn play(&self, actions: u64) -> Result<(), String> {
+        for step in 0..actions {
             let device = &self.devices[self.dice.below(self.devices.len() as u64) as usize];
             self.trouble(device);
             self.act(device);
