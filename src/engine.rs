@@ -178,8 +178,12 @@ impl Engine {
             None => poll,
         };
         let throttle = self.last_start.map_or(now.mono, |last| last + options.round_gap_ms);
-        // A wall clock that jumped must not lengthen a wait beyond the longest there is.
-        let retry = state.head.retry_at.map_or(0, |at| (at - now.wall).clamp(0, crate::schedule::DAY));
+        // A wall clock that went back behind the failure says nothing about how long ago that was.
+        let failed_at = state.head.last_error.as_ref().map_or(Millis::MIN, |error| error.at);
+        let retry = match state.head.retry_at {
+            Some(at) if failed_at <= now.wall => (at - now.wall).clamp(0, crate::schedule::DAY),
+            _ => 0,
+        };
         let probe = match (self.offline, self.last_start) {
             (true, Some(last)) => last + options.backoff_max_ms,
             _ => 0,

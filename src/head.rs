@@ -32,6 +32,8 @@ pub struct Head {
     pub auth_required: bool,
     /// Where the next pull goes on.
     pub cursor: Option<String>,
+    /// The last commit of a push that no pull has reached yet; the next pull asks whether the server still knows it.
+    pub witness: Option<String>,
     /// Counts sync rounds; a round that slept finds it changed and stops.
     pub round: u64,
     /// Until when the running round promises to be done or to have said so again; wall clock.
@@ -61,6 +63,7 @@ read_struct!(Head {
     signed_out: "signedOut",
     auth_required: "authRequired",
     cursor: "cursor",
+    witness: "witness",
     round: "round",
     lease_until: "leaseUntil",
     failures: "failures",
@@ -101,6 +104,7 @@ impl Head {
             signed_out: false,
             auth_required: false,
             cursor: None,
+            witness: None,
             round: 0,
             lease_until: 0,
             failures: 0,

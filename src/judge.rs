@@ -26,6 +26,13 @@ pub struct Judged {
     pub decided: Option<(Winner, Strategy)>,
 }
 
+impl Judged {
+    /// A version that arrives after one that was made on top of it: it is history, and moves nothing.
+    pub fn late() -> Judged {
+        Judged { outcome: Outcome::Merged, head: None, mixed: false, conflict: None, decided: None }
+    }
+}
+
 /// Brings a stamp that is ahead of time back to `tick`; the result says by how many ms it was ahead of `now`.
 ///
 /// Nothing of the record stays newer than its version.

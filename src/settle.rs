@@ -130,6 +130,9 @@ impl Progress {
             Progress::Pushed { sent, reply, sent_at } => {
                 anchor(plan, reply.server_now, *sent_at);
                 pushed(plan, sent, reply)?;
+                if reply.cursor.is_some() {
+                    plan.batch.head.witness.clone_from(&reply.cursor);
+                }
                 evict(plan);
             }
             Progress::Pulled { reply, sent_at } => {
@@ -199,7 +202,7 @@ fn offerable(state: &State) -> Vec<(Table, String)> {
 fn join(plan: &mut Plan, account: &Account) -> Result<(), Error> {
     plan.batch.durability = Durability::Strict;
     if moves(plan.state, account) {
-        plan.batch.head.cursor = None;
+        (plan.batch.head.cursor, plan.batch.head.witness) = (None, None);
         offer_again(plan)?;
     }
     let head = &mut plan.batch.head;
@@ -356,6 +359,9 @@ fn pulled(plan: &mut Plan, reply: &PullReply) -> Result<(), Error> {
     plan.batch.head.cursor = reply.cursor.clone().or_else(|| Some(reply.server_timestamp.to_string()));
     if reply.resync {
         offer_again(plan)?;
+    }
+    if reply.resync || !reply.has_more {
+        plan.batch.head.witness = None;
     }
     Ok(())
 }

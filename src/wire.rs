@@ -44,6 +44,9 @@ pub struct PushRequest {
     pub client_timestamp: Millis,
     /// How the device wants concurrent edits decided.
     pub strategy: Strategy,
+    /// The last commit of an earlier push that no pull has reached yet. A server that does not know it names no commit
+    /// in its answer.
+    pub known: Option<String>,
 }
 
 impl PushRequest {
@@ -71,6 +74,7 @@ impl PushRequest {
             PushRequest::list_name(self.kind): self.records,
             "clientTimestamp": self.client_timestamp,
             "strategy": self.strategy,
+            "known": self.known,
         })
     }
 }

@@ -20,14 +20,38 @@ use crate::store::{Bounds, Change, Page, Principal, UserId};
 /// Most bytes of bodies in one page.
 pub const PAGE_BYTES: usize = 1 << 20;
 
+/// A point on the user's commit clock, as a client names it.
 #[derive(Debug, PartialEq, Eq)]
-enum Position {
+pub enum Position {
     Plain(Millis),
     Commit { tick: Millis, tag: String },
 }
 
-fn cursor(tick: Millis, tag: &str) -> String {
+/// The position behind the commit at `tick`.
+pub fn cursor(tick: Millis, tag: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("1|{tick}|{tag}"))
+}
+
+impl Position {
+    fn tick(&self) -> Millis {
+        match self {
+            Position::Plain(tick) | Position::Commit { tick, .. } => *tick,
+        }
+    }
+}
+
+/// The commit that a device saw an answer of; the beginning when it names none.
+pub fn witness(known: Option<&str>) -> Result<Position, FieldError> {
+    let wrong = || FieldError::new("known", "must be a cursor of an earlier reply");
+    known.map_or(Ok(Position::Plain(0)), |text| position(text).ok_or_else(wrong))
+}
+
+/// Whether the user's clock went through that point.
+pub async fn is_known(app: &App, user: &UserId, position: &Position) -> Result<bool, Problem> {
+    match position {
+        Position::Plain(_) | Position::Commit { tick: 0, .. } => Ok(true),
+        Position::Commit { tick, tag } => Ok(app.store.tag(user, *tick).await?.as_ref() == Some(tag)),
+    }
 }
 
 fn position(text: &str) -> Option<Position> {
@@ -40,7 +64,8 @@ fn position(text: &str) -> Option<Position> {
     Some(Position::Commit { tick, tag: tag.to_owned() })
 }
 
-/// `GET /api/sync/changes?since=&limit=`.
+/// `GET /api/sync/changes?since=&limit=&known=`: `known` is the last commit the device saw an answer of, if it has not
+/// pulled it yet.
 pub async fn changes(
     State(app): State<App>,
     who: Principal,
@@ -48,14 +73,10 @@ pub async fn changes(
 ) -> Result<Json<PullReply>, Problem> {
     let bounds = Bounds { rows: params.limit(200, 500)?, bytes: PAGE_BYTES };
     let problem = || FieldError::new("since", "must be a server timestamp or a cursor of an earlier reply");
-    let position = position(params.get("since").unwrap_or("0")).ok_or_else(problem)?;
-    let (since, known) = match position {
-        Position::Plain(tick) => (tick, true),
-        Position::Commit { tick: 0, .. } => (0, true),
-        Position::Commit { tick, tag } => {
-            (tick, app.store.tag(&who.user, tick).await?.is_some_and(|name| name == tag))
-        }
-    };
+    let since = position(params.get("since").unwrap_or("0")).ok_or_else(problem)?;
+    let witness = witness(params.get("known"))?;
+    let known = is_known(&app, &who.user, &since).await? && is_known(&app, &who.user, &witness).await?;
+    let since = since.tick();
     // Without the commit the device's position means nothing here: it starts again, and offers what it has.
     let page = app.store.changes(&who.user, if known { since } else { Millis::MAX }, bounds).await?;
     let mut reply = reply(&who.user, page);

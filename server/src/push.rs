@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, JsonBody, owned};
 use crate::error::Problem;
+use crate::pull::{Position, cursor, is_known, witness};
 use crate::store::{LogRow, Principal, StoreError, UserId, Write, Wrote, outcome_name};
 use keyflow_sync::judge::{Judged, clamp, date_plain, judge};
 
@@ -29,11 +30,12 @@ pub async fn settings(app: State<App>, who: Principal, body: JsonBody) -> Result
 }
 
 async fn push(app: App, who: Principal, kind: Kind, body: Value) -> Result<Json<PushReply>, Problem> {
-    let (records, strategy) = envelope(kind, body)?;
+    let Envelope { records, strategy, witness } = envelope(kind, body)?;
     let most = app.config.max_batch_records;
     if records.len() > most {
         return Err(Problem::too_large(format!("{} records in one batch; at most {most}", records.len())));
     }
+    let attests = is_known(&app, &who.user, &witness).await?;
     let tx = app.store.write(&who).await?;
     // Read under the lock, so that the order of commits is the order of times as well.
     let now = app.config.clock.now();
@@ -52,7 +54,8 @@ async fn push(app: App, who: Principal, kind: Kind, body: Value) -> Result<Json<
         batch.take(record).await?;
     }
     let after = batch.clock;
-    let reply = batch.finish(&who.user).await?;
+    let mut reply = batch.finish(&who.user).await?;
+    reply.cursor = reply.cursor.filter(|_| attests);
     tracing::info!(user = %who.user, device = who.device, kind = kind.name(), ops = reply.results.len(),
         conflicts = reply.conflicts.len(), clock = after, "push");
     if after > before {
@@ -61,7 +64,13 @@ async fn push(app: App, who: Principal, kind: Kind, body: Value) -> Result<Json<
     Ok(Json(reply))
 }
 
-fn envelope(kind: Kind, body: Value) -> Result<(Vec<Value>, Strategy), FieldError> {
+struct Envelope {
+    records: Vec<Value>,
+    strategy: Strategy,
+    witness: Position,
+}
+
+fn envelope(kind: Kind, body: Value) -> Result<Envelope, FieldError> {
     let Value::Object(mut body) = body else { return Err(FieldError::new("body", "must be an object")) };
     let name = PushRequest::list_name(kind);
     let records = match body.remove(name) {
@@ -74,7 +83,11 @@ fn envelope(kind: Kind, body: Value) -> Result<(Vec<Value>, Strategy), FieldErro
         Some(name) => serde_json::from_value(name)
             .map_err(|_| FieldError::new("strategy", "must be lastWriteWins, fieldLevel or manual"))?,
     };
-    Ok((records, strategy))
+    let witness = match body.remove("known") {
+        None | Some(Value::Null) => witness(None)?,
+        Some(known) => witness(Some(known.as_str().unwrap_or_default()))?,
+    };
+    Ok(Envelope { records, strategy, witness })
 }
 
 struct Batch {
@@ -167,7 +180,11 @@ impl Batch {
             date_plain(&mut record, head);
         }
         let strategy = if plain { Strategy::LastWriteWins } else { self.strategy };
-        let judged = judge(&record, head.as_ref(), base.as_ref(), strategy, self.now);
+        let judged = if self.tx.has_child(&key, submitted).await? {
+            Judged::late()
+        } else {
+            judge(&record, head.as_ref(), base.as_ref(), strategy, self.now)
+        };
         let outcome = judged.outcome;
         self.write(op.clone(), &record, submitted, judged, skew).await?;
         for id in resolves {
@@ -310,7 +327,7 @@ impl Batch {
 
     async fn finish(self, user: &UserId) -> Result<PushReply, StoreError> {
         let Batch { tx, now, clock, heads, mut reply, .. } = self;
-        tx.finish(now, clock).await?;
+        let tag = tx.finish(now, clock).await?;
         let clean = |result: &&OpResult| !matches!(result.outcome, Outcome::Rejected | Outcome::Conflict);
         let contested: Vec<&str> =
             reply.conflicts.iter().filter_map(|conflict| conflict["sessionId"].as_str()).collect();
@@ -327,6 +344,7 @@ impl Batch {
             }
         }
         reply.server_timestamp = clock;
+        reply.cursor = tag.map(|tag| cursor(clock, &tag));
         reply.server_now = Some(now);
         Ok(reply)
     }

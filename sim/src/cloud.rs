@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use keyflow_sync::judge::{clamp, judge};
+use keyflow_sync::judge::{Judged, clamp, judge};
 use keyflow_sync::model::{Conflict, Key, Kind, Record, Strategy};
 use keyflow_sync::read::FromJson;
 use keyflow_sync::seam::{Request, Response};
@@ -53,6 +53,12 @@ impl User {
         let kept = self.kept.get(key)?;
         let by = |name: fn(&Kept) -> Stamp| kept.iter().find(|kept| name(kept) == version);
         by(|kept| kept.offered).or_else(|| by(|kept| kept.record.version))
+    }
+
+    /// The position behind the commit at `tick`.
+    fn cursor(&self, tick: Millis) -> Option<String> {
+        let tag = self.tags.get(&tick)?;
+        Some(format!("c{tick}-{tag}"))
     }
 
     /// The position that a cursor of this server names, if its commit is still known.
@@ -218,7 +224,8 @@ impl Cloud {
         let users = self.users.borrow();
         let Some(user) = users.get(user) else { return problem(401, "unauthorized") };
         let mut reply = PullReply { server_now: Some(now), ..PullReply::default() };
-        let Some(since) = user.position(&since) else {
+        let witness = value("known").is_none_or(|known| user.position(&known).is_some());
+        let Some(since) = user.position(&since).filter(|_| witness) else {
             self.seen.borrow_mut().push("resync");
             (reply.resync, reply.has_more, reply.cursor) = (true, true, Some("c0-".into()));
             return good(200, &serde_json::to_value(reply).unwrap_or_default());
@@ -246,7 +253,7 @@ impl Cloud {
             }
         }
         reply.server_timestamp = reached;
-        reply.cursor = Some(format!("c{reached}-{}", user.tags.get(&reached).copied().unwrap_or(0)));
+        reply.cursor = user.cursor(reached).or_else(|| Some("c0-0".into()));
         if since > reached {
             (reply.resync, reply.cursor) = (true, Some("c0-".into()));
         }
@@ -264,11 +271,14 @@ impl Cloud {
         let Some(Ok(strategy)) = strategy else { return problem(422, "invalid") };
         let mut users = self.users.borrow_mut();
         let Some(user) = users.get_mut(user) else { return problem(401, "unauthorized") };
+        let witness = body.get("known").and_then(Value::as_str);
+        let attests = witness.is_none_or(|known| user.position(known).is_some());
         let mut batch = Batch { cloud: self, user, strategy, now, reply: PushReply::default() };
         for record in records {
             batch.take(kind, record);
         }
-        let reply = batch.finish();
+        let mut reply = batch.finish();
+        reply.cursor = reply.cursor.filter(|_| attests);
         good(200, &serde_json::to_value(reply).unwrap_or_default())
     }
 }
@@ -346,7 +356,13 @@ impl Batch<'_> {
             record.base = Some(base.version);
         }
         let stored = self.user.heads.get(&key).map(|(head, _)| head.clone());
-        let judged = judge(&record, stored.as_ref(), base.as_ref(), self.strategy, self.now);
+        let mut kept = self.user.kept.get(&key).into_iter().flatten();
+        let judged = if kept.any(|kept| kept.record.base == Some(submitted)) {
+            self.saw("late ancestor");
+            Judged::late()
+        } else {
+            judge(&record, stored.as_ref(), base.as_ref(), self.strategy, self.now)
+        };
         let untouched = judged.head.is_none() && judged.conflict.is_none();
         let tick = if untouched { self.user.clock } else { self.take_tick() };
         let outcome = judged.outcome;
@@ -409,6 +425,7 @@ impl Batch<'_> {
         let clean = |result: &&OpResult| !matches!(result.outcome, Outcome::Rejected | Outcome::Conflict);
         self.reply.synced = self.reply.results.iter().filter(clean).map(|result| result.id.clone()).collect();
         self.reply.server_timestamp = self.user.clock;
+        self.reply.cursor = self.user.cursor(self.user.clock);
         self.reply.server_now = Some(self.now);
         self.reply
     }

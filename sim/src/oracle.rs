@@ -276,12 +276,16 @@ fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
             sim.violation(format!("I4: version {} of {key} is out of reach", kept.record.version));
         }
     }
-    if sim.profile.faults.poison {
-        // A parked edit that is retried arrives after the edits made on top of it.
-        return;
-    }
     let head_version = head.version;
-    for version in by_version.keys().filter(|version| **version != head_version) {
+    // What stands in the inbox, and what that was made of, waits for the user's choice or had it.
+    let mut chosen: BTreeSet<Stamp> = BTreeSet::new();
+    for (conflict, _) in user.inbox.values().filter(|(conflict, _)| conflict.key == *key) {
+        let pair = vec![conflict.local.version, conflict.remote.version];
+        chosen.extend(&pair);
+        chosen.append(&mut ancestors(pair));
+    }
+    for version in by_version.keys().filter(|version| **version != head_version && !chosen.contains(version))
+    {
         if ancestors(vec![*version]).contains(&head_version) {
             sim.violation(format!("I18: the head {head_version} of {key} is an ancestor of {version}"));
         }

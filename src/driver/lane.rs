@@ -116,6 +116,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         Ok(Some(plan.batch))
     }
 
+    /// Waits for the change that is being made here, and reads what another tab committed.
+    pub(super) async fn catch_up(&self) -> Result<(), Error> {
+        let _lane = self.lane.lock().await;
+        self.check_open()?;
+        if self.is_stale().await? { self.refresh().await } else { Ok(()) }
+    }
+
     /// Whether another tab committed something this one has not read.
     async fn is_stale(&self) -> Result<bool, Error> {
         let head = self.store.read(&[(Table::Meta, HEAD.to_owned())]).await?.pop().flatten();

@@ -13,7 +13,7 @@ use crate::error::{Error, FieldError};
 use crate::model::{Fields, Key, Kind, Record, fields_of};
 use crate::plan::Bodies;
 use crate::queue::Operation;
-use crate::seam::{Host, Store, Table, Transport};
+use crate::seam::{HEAD, Host, Store, Table, Transport};
 use crate::stamp::Millis;
 use crate::state::{Entry, State, view};
 
@@ -135,12 +135,20 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// One record as it is seen, removed ones included; `None` when there is none.
     pub async fn record(&self, key: &Key) -> Result<Option<Record>, Error> {
         self.check_open()?;
-        if let Some(fetched) = self.bring(key).await? {
-            return Ok(Some(fetched));
-        }
-        let wanted = self.state.borrow().bodies_of(key);
-        let found = self.store.read(&wanted).await?;
-        let bodies = Bodies::new(&wanted, found);
+        let bodies = loop {
+            if let Some(fetched) = self.bring(key).await? {
+                return Ok(Some(fetched));
+            }
+            let mut wanted = self.state.borrow().bodies_of(key);
+            wanted.push((Table::Meta, HEAD.to_owned()));
+            let mut found = self.store.read(&wanted).await?;
+            let head = found.pop().flatten();
+            if self.state.borrow().stands_on(head.as_deref()) {
+                break Bodies::new(&wanted, found);
+            }
+            // A commit came between what is known and what was read; a body may have gone with it.
+            self.catch_up().await?;
+        };
         let state = self.state.borrow();
         let pending = match state.ops_of(key).next_back() {
             Some(op) => bodies.record(key, &crate::state::op_body(op))?,

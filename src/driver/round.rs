@@ -181,7 +181,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         };
         let sent_at = self.host.now().wall;
         let strategy = self.setup.rules.strategy;
-        let request = PushRequest { kind, records, client_timestamp: sent_at, strategy };
+        let known = self.state.borrow().head.witness.clone();
+        let request = PushRequest { kind, records, client_timestamp: sent_at, strategy, known };
         let answer = self.ask(http::post(request.path(), &request.to_body())).await;
         let reply: Result<PushReply, TransportError> = answer.and_then(read_as);
         Event::Pushed(reply.map(|reply| Progress::Pushed { sent, reply: Box::new(reply), sent_at }))
@@ -189,9 +190,15 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     async fn pull(&self) -> Result<(Box<PullReply>, i64), TransportError> {
         let Now { wall: sent_at, .. } = self.host.now();
-        let cursor = self.state.borrow().head.cursor.clone().unwrap_or_else(|| "0".into());
+        let (cursor, witness) = {
+            let head = &self.state.borrow().head;
+            (head.cursor.clone().unwrap_or_else(|| "0".into()), head.witness.clone())
+        };
         let limit = self.setup.rules.options.pull_limit;
-        let path = format!("/api/sync/changes?since={}&limit={limit}", http::segment(&cursor));
+        let mut path = format!("/api/sync/changes?since={}&limit={limit}", http::segment(&cursor));
+        if let Some(witness) = witness {
+            path += &format!("&known={}", http::segment(&witness));
+        }
         let reply: PullReply = read_as(self.ask(http::get(path)).await?)?;
         Ok((Box::new(reply), sent_at))
     }

@@ -101,6 +101,9 @@ pub struct PushReply {
     pub results: Vec<OpResult>,
     /// The user's last commit tick.
     pub server_timestamp: Millis,
+    /// That commit, for `known` of later requests: a server restored to an older state does not know it. Absent when
+    /// the server did not know the commit that the push named.
+    pub cursor: Option<String>,
     /// The server's wall clock, epoch ms.
     pub server_now: Option<Millis>,
 }
@@ -112,6 +115,7 @@ read_struct!(PushReply {
     server_timestamp: "serverTimestamp"
 } or default {
     results: "results",
+    cursor: "cursor",
     server_now: "serverNow"
 });
 

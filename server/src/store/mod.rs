@@ -304,6 +304,8 @@ pub trait Write: Send {
     fn clock(&self) -> Millis;
     /// The version offered or stored under this name.
     async fn known(&mut self, key: &Key, version: Stamp) -> Result<Option<Known>, StoreError>;
+    /// Whether a version is kept that was made on top of this one.
+    async fn has_child(&mut self, key: &Key, version: Stamp) -> Result<bool, StoreError>;
     /// The current version.
     async fn head(&mut self, key: &Key) -> Result<Option<Record>, StoreError>;
     /// Keeps a version; `submitted` is its name as offered.
@@ -322,8 +324,9 @@ pub trait Write: Send {
     async fn put_conflict(&mut self, conflict: &Conflict, tick: Millis) -> Result<(), StoreError>;
     /// Writes a row of the audit trail.
     async fn log(&mut self, now: Millis, row: LogRow) -> Result<(), StoreError>;
-    /// Brings totals and clock up to date and commits. Everything is on disk when this resolves.
-    async fn finish(self: Box<Self>, now: Millis, clock: Millis) -> Result<(), StoreError>;
+    /// Brings totals and clock up to date and commits; answers the tag of the commit at `clock`, if there is one.
+    /// Everything is on disk when this resolves.
+    async fn finish(self: Box<Self>, now: Millis, clock: Millis) -> Result<Option<String>, StoreError>;
 }
 
 /// Opens the database at `url`, makes it if there is none, and brings its schema up to date.

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use keyflow_sync::model::{Key, Kind};
 use keyflow_sync::stamp::Millis;
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqliteExecutor, SqlitePool};
 
 use super::body;
 use crate::store::{Bounds, Change, Kept, Logged, Page, StoreError, Sums, UserId};
@@ -47,7 +47,7 @@ pub(super) async fn clock(readers: &SqlitePool, user: &UserId) -> Result<Millis,
 }
 
 pub(super) async fn tag(
-    readers: &SqlitePool,
+    database: impl SqliteExecutor<'_>,
     user: &UserId,
     tick: Millis,
 ) -> Result<Option<String>, StoreError> {
@@ -55,7 +55,7 @@ pub(super) async fn tag(
         sqlx::query_as("select tag from sync_log where user_id = ? and tick = ? and nth = 0")
             .bind(&user.0)
             .bind(tick)
-            .fetch_optional(readers)
+            .fetch_optional(database)
             .await?;
     Ok(row.map(|(tag,)| tag))
 }

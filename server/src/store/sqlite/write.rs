@@ -9,6 +9,7 @@ use sqlx::Sqlite;
 use uuid::Uuid;
 
 use super::body;
+use super::read::tag;
 use crate::store::{
     Known, LogRow, Principal, StoreError, UserId, Write, Wrote, counted, outcome_name, outcome_of,
 };
@@ -65,6 +66,19 @@ impl Write for Transaction {
         Ok(Some(Known { record: record(key, &text)?, outcome }))
     }
 
+    async fn has_child(&mut self, key: &Key, version: Stamp) -> Result<bool, StoreError> {
+        let (found,): (bool,) = sqlx::query_as(
+            "select exists (select 1 from versions where user_id = ? and kind = ? and record_id = ? and base = ?)",
+        )
+        .bind(&self.user.0)
+        .bind(key.kind.name())
+        .bind(&key.id)
+        .bind(version.to_string())
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(found)
+    }
+
     async fn head(&mut self, key: &Key) -> Result<Option<Record>, StoreError> {
         let row: Option<(String,)> =
             sqlx::query_as("select body from records where user_id = ? and kind = ? and record_id = ?")
@@ -84,14 +98,15 @@ impl Write for Transaction {
         tick: Millis,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "insert into versions (user_id, kind, record_id, submitted, version, tick, device_id, outcome, body)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into versions (user_id, kind, record_id, submitted, version, base, tick, device_id, outcome, body)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&self.user.0)
         .bind(record.key.kind.name())
         .bind(&record.key.id)
         .bind(submitted.to_string())
         .bind(record.version.to_string())
+        .bind(record.base.map(|base| base.to_string()))
         .bind(tick)
         .bind(&self.device)
         .bind(outcome_name(outcome))
@@ -191,7 +206,7 @@ impl Write for Transaction {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, now: Millis, clock: Millis) -> Result<(), StoreError> {
+    async fn finish(mut self: Box<Self>, now: Millis, clock: Millis) -> Result<Option<String>, StoreError> {
         let this = &mut *self;
         sqlx::query("update users set clock = ? where user_id = ?")
             .bind(clock)
@@ -207,8 +222,9 @@ impl Write for Transaction {
         if this.heads_changed {
             this.total(clock).await?;
         }
+        let tag = tag(&mut *this.tx, &this.user, clock).await?;
         self.tx.commit().await?;
-        Ok(())
+        Ok(tag)
     }
 }
 
