@@ -3,6 +3,7 @@
 //! Promise kept here: a body goes only when the server has that very version, nothing of the record is pending or in
 //! conflict, and a hundred newer sessions are here. What a list shows of it stays for ever.
 
+use crate::fault::{Fault, on};
 use crate::model::{Key, Kind};
 use crate::order::sorted;
 use crate::state::State;
@@ -21,6 +22,9 @@ pub fn surplus(state: &State, keep: usize) -> Vec<Key> {
         other.timestamp().cmp(&entry.timestamp()).then_with(|| key.cmp(other_key))
     });
     let contested = |key: &Key| state.conflicts.values().any(|conflict| conflict.key == *key);
-    let free = |key: &Key| state.ops_of(key).next().is_none() && !contested(key);
+    let free = |key: &Key| {
+        // M08: what waits goes, too.
+        on(Fault::M08) || (state.ops_of(key).next().is_none() && !contested(key))
+    };
     cached.into_iter().skip(keep).map(|(key, _)| key).filter(|key| free(key)).cloned().collect()
 }

@@ -12,6 +12,7 @@ mod events;
 pub use events::{Effect, Event, FENCED, Phase, Report};
 
 use crate::error::TransportError;
+use crate::fault::{Fault, on};
 use crate::plan::Rules;
 use crate::queue::{counts, take};
 use crate::seam::Now;
@@ -170,6 +171,10 @@ impl Engine {
     /// When the next round may start, monotonic.
     fn next_start(&self, state: &State, now: Now) -> Millis {
         let options = &self.rules.options;
+        // M14: nobody comes back to what failed before the process was started.
+        if on(Fault::M14) && self.last_start.is_none() && state.head.failures > 0 {
+            return now.mono + crate::schedule::DAY;
+        }
         let pending = counts(&state.queue).0 > 0;
         let poll = self.last_pull.map_or(now.mono, |last| last + options.poll_ms);
         let wanted = match self.due {

@@ -19,6 +19,7 @@
 //! | [`seam`] | what the platform must give: store, transport, host |
 //! | [`model`], [`clock`], [`stamp`] | plain data, the order of edits |
 //! | [`read`], `order`, [`error`] | JSON read as types, sorting, errors |
+//! | [`fault`] | promises broken on purpose, for the tests of the tests |
 
 pub mod attempt;
 pub mod cache;
@@ -31,6 +32,7 @@ pub mod engine;
 pub mod entry;
 pub mod error;
 pub mod event;
+pub mod fault;
 pub mod head;
 pub mod http;
 pub mod judge;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::fault::{Fault, on};
 use crate::model::{DELETED, Fields, Kind, Record, Strategy, Winner};
 use crate::order::distinct;
 use crate::stamp::{Replica, Stamp};
@@ -37,7 +38,8 @@ pub fn decide(incoming: &Record, stored: &Record, base: Option<&Record>, strateg
     if incoming.version == stored.version {
         return Verdict::Same;
     }
-    if incoming.base == Some(stored.version) {
+    // M16: a clock decides between a version and what was made on top of it.
+    if incoming.base == Some(stored.version) && !on(Fault::M16) {
         return Verdict::FastForward;
     }
     let by_field = match incoming.key.kind {
@@ -50,6 +52,8 @@ pub fn decide(incoming: &Record, stored: &Record, base: Option<&Record>, strateg
     }
     let winner = match strategy {
         Strategy::Manual => Winner::Remote,
+        // M06: of two versions of the same instant, the later arrival wins.
+        _ if on(Fault::M06) && incoming.version.ms >= stored.version.ms => Winner::Local,
         _ if incoming.version > stored.version => Winner::Local,
         _ => Winner::Remote,
     };

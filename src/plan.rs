@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use uuid::Builder;
 
 use crate::error::{Error, StoreError};
+use crate::fault::{Fault, on};
 use crate::model::{Key, Record, Strategy};
 use crate::queue::{OpStatus, OpType, Operation, replaceable};
 use crate::schedule::Options;
@@ -168,6 +169,13 @@ impl<'a> Plan<'a> {
         let content = Record { base: op.base, ..next };
         self.show(&key, &content);
         self.batch.changes.push(Change::Queue(op, Some(content)));
+        // M09: a full queue forgets its oldest operation.
+        if on(Fault::M09)
+            && self.state.queue.len() >= self.rules.options.queue_max
+            && let Some(oldest) = self.state.queue.values().next()
+        {
+            self.batch.changes.push(Change::Dequeue(oldest.clone()));
+        }
     }
 
     /// Sets the entry of `key` to show `seen`, the server's version being what it was.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cache::surplus;
 use crate::edit::log_line;
 use crate::error::{Error, FieldError, TransportError};
+use crate::fault::{Fault, on};
 use crate::model::{Conflict, Key, Kind, Record};
 use crate::plan::Plan;
 use crate::queue::{OpStatus, OpType, Operation, expired};
@@ -124,6 +125,11 @@ impl Progress {
             }
             Progress::Sending(ops) => {
                 for op in ops.iter().filter_map(|id| plan.state.queue.get(id)) {
+                    // M03: an operation leaves the queue when it is sent.
+                    if on(Fault::M03) {
+                        plan.batch.changes.push(Change::Dequeue(op.clone()));
+                        continue;
+                    }
                     plan.batch.changes.push(Change::Queue(Operation { sent: true, ..op.clone() }, None));
                 }
             }
@@ -174,9 +180,11 @@ fn unreadable(error: FieldError) -> Error {
 }
 
 fn anchor(plan: &mut Plan, server_now: Option<Millis>, sent_at: Millis) {
-    if let Some(server) = server_now {
-        let middle = sent_at + plan.now.wall.saturating_sub(sent_at) / 2;
-        plan.batch.head.clock.anchor(server, middle, CLOCK_TOLERANCE_MS);
+    let took = plan.now.wall.saturating_sub(sent_at);
+    // After a sleep, or a jump of the wall clock, the answer is of a time that nobody knows.
+    let fresh = (0..=plan.rules.options.request_timeout_ms).contains(&took);
+    if let Some(server) = server_now.filter(|_| fresh) {
+        plan.batch.head.clock.anchor(server, sent_at + took / 2, CLOCK_TOLERANCE_MS);
     }
 }
 
@@ -248,6 +256,11 @@ fn pushed(plan: &mut Plan, sent: &[(String, Record)], reply: &PushReply) -> Resu
         let (Some(result), Some(op)) = (found, plan.state.queue.get(id)) else { continue };
         if result.outcome == Outcome::Rejected {
             let code = result.code.as_deref().unwrap_or("rejected");
+            // M23: one refused operation takes its whole batch with it.
+            if on(Fault::M23) {
+                sent.iter().for_each(|(id, _)| park(plan, id, code, "its batch was rejected"));
+                return Ok(());
+            }
             park(plan, id, code, result.error.as_deref().unwrap_or("the server rejected it"));
             continue;
         }
@@ -257,6 +270,10 @@ fn pushed(plan: &mut Plan, sent: &[(String, Record)], reply: &PushReply) -> Resu
         };
         confirm(plan, op, result, current)?;
     }
+    // M02: an answer clears the whole queue.
+    if on(Fault::M02) {
+        plan.batch.changes.extend(plan.state.queue.values().cloned().map(Change::Dequeue));
+    }
     for wire in &reply.conflicts {
         take_conflict(plan, wire)?;
     }
@@ -265,6 +282,11 @@ fn pushed(plan: &mut Plan, sent: &[(String, Record)], reply: &PushReply) -> Resu
 
 fn confirm(plan: &mut Plan, op: &Operation, result: &OpResult, current: Record) -> Result<(), Error> {
     plan.batch.changes.push(Change::Dequeue(op.clone()));
+    // M26: a confirmation removes by record, and so an edit that another tab made meanwhile.
+    if on(Fault::M26) {
+        let others = plan.state.ops_of(&current.key).filter(|other| other.id != op.id);
+        plan.batch.changes.extend(others.cloned().map(Change::Dequeue));
+    }
     let outcome = match result.outcome {
         Outcome::Applied => "applied",
         Outcome::Duplicate => "duplicate",
@@ -349,6 +371,10 @@ fn pulled(plan: &mut Plan, reply: &PullReply) -> Result<(), Error> {
         let known =
             plan.state.index.get(&record.key).is_some_and(|entry| entry.version == Some(record.version));
         if !known {
+            // M10: what is pulled replaces what waits.
+            if on(Fault::M10) {
+                plan.batch.changes.extend(plan.state.ops_of(&record.key).cloned().map(Change::Dequeue));
+            }
             set_shadow(plan, &record, None)?;
         }
     }
@@ -357,7 +383,8 @@ fn pulled(plan: &mut Plan, reply: &PullReply) -> Result<(), Error> {
     }
     plan.batch.head.clock.observe(top);
     plan.batch.head.cursor = reply.cursor.clone().or_else(|| Some(reply.server_timestamp.to_string()));
-    if reply.resync {
+    // M28: that the server went back goes unnoticed.
+    if reply.resync && !on(Fault::M28) {
         offer_again(plan)?;
     }
     if reply.resync || !reply.has_more {
@@ -392,7 +419,10 @@ fn failed(plan: &mut Plan, ops: &[String], error: &LastError, retry_at: Millis, 
             if answered { op.failing_since.or(Some(plan.now.wall)) } else { op.failing_since };
         let op =
             Operation { attempts: op.attempts + 1, error: Some(error.message.clone()), failing_since, ..op };
-        if expired(&op, &plan.rules.options, plan.now.wall) {
+        // M13: an operation has so many attempts and no more.
+        if on(Fault::M13) && op.attempts >= 5 {
+            plan.batch.changes.push(Change::Dequeue(op));
+        } else if expired(&op, &plan.rules.options, plan.now.wall) {
             plan.batch.changes.push(log_line(&op, plan.now.wall, "parked", Some("expired")));
             let parked = Operation { status: OpStatus::Failed, code: Some("expired".into()), ..op };
             plan.batch.changes.push(Change::Queue(parked, None));

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::clock::HybridClock;
 use crate::error::StoreError;
+use crate::fault::{Fault, on};
 use crate::merge::{Verdict, decide};
 use crate::model::{Conflict, Key, Kind, Record, Strategy, Winner};
 use crate::order::sorted;
@@ -159,6 +161,10 @@ impl State {
             _ => {}
         }
         match Head::from_json(head) {
+            // M15: the clock starts again with the process.
+            Ok(head) if on(Fault::M15) => {
+                self.head = Head { clock: HybridClock::new(head.clock.replica), ..head };
+            }
             Ok(head) => self.head = head,
             Err(_) => return Ok(false),
         }

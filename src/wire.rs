@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 pub use reply::{Account, OpResult, Outcome, PullReply, PushReply, Totals};
 
 use crate::error::FieldError;
+use crate::fault::{Fault, on};
 use crate::model::{
     Conflict, DELETED, Fields, Key, Kind, RESERVED, Record, Strategy, Winner, check_fields, check_id,
     fields_of,
@@ -96,7 +97,13 @@ impl Record {
 
     /// Reads the flat JSON form of a record that has a version. What it holds was checked when it was accepted, and is
     /// taken as it is: a rule that became stricter since must not stop a device from reading.
-    pub fn from_wire(kind: Kind, wire: Value) -> Result<Record, FieldError> {
+    pub fn from_wire(kind: Kind, mut wire: Value) -> Result<Record, FieldError> {
+        // M29: what an older release does not know by name goes.
+        if on(Fault::M29)
+            && let Some(fields) = wire.as_object_mut()
+        {
+            fields.retain(|name, _| !name.starts_with('t') || name == "text" || name == "timestamp");
+        }
         let offer = parse(kind, wire, |_| Ok(()))?;
         if offer.plain { Err(FieldError::new("version", "is missing")) } else { Ok(offer.record) }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// From the ground up; rooms of one line do not use each other.
 const FLOORS: [&[&str]; 14] = [
-    &["stamp", "rate", "order"],
+    &["stamp", "rate", "order", "fault"],
     &["error"],
     &["read"],
     &["model", "clock", "event", "schedule", "seam", "text"],

@@ -5,7 +5,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use keyflow_sync::judge::{Judged, clamp, judge};
+use keyflow_sync::fault::{Fault, on};
+use keyflow_sync::judge::{Judged, TOLERANCE, clamp, judge};
 use keyflow_sync::model::{Conflict, Key, Kind, Record, Strategy};
 use keyflow_sync::read::FromJson;
 use keyflow_sync::seam::{Request, Response};
@@ -45,6 +46,8 @@ pub struct User {
     pub inbox: BTreeMap<String, (Conflict, Millis)>,
     /// The random tag of every tick.
     pub tags: BTreeMap<Millis, u64>,
+    /// Ticks whose rows other requests do not see yet, and until when; only a broken server has any.
+    hidden: BTreeMap<Millis, Millis>,
 }
 
 impl User {
@@ -53,6 +56,12 @@ impl User {
         let kept = self.kept.get(key)?;
         let by = |name: fn(&Kept) -> Stamp| kept.iter().find(|kept| name(kept) == version);
         by(|kept| kept.offered).or_else(|| by(|kept| kept.record.version))
+    }
+
+    fn forget(&mut self, gone: impl Fn(&Record, Millis) -> bool) {
+        self.heads.retain(|_, (head, tick)| !gone(head, *tick));
+        let heads = &self.heads;
+        self.kept.retain(|key, _| heads.contains_key(key));
     }
 
     /// The position behind the commit at `tick`.
@@ -94,6 +103,7 @@ pub struct Cloud {
     pub requests: Cell<u64>,
     dice: Dice,
     seen: RefCell<Vec<&'static str>>,
+    broken: RefCell<Vec<String>>,
 }
 
 fn problem(status: u16, code: &str) -> Response {
@@ -119,12 +129,22 @@ impl Cloud {
             requests: Cell::new(0),
             dice: Dice::new(seed, Stream::Platform, u64::MAX - 1),
             seen: RefCell::default(),
+            broken: RefCell::default(),
         }
     }
 
     /// What happened since the last call, for the counters.
     pub fn seen(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.seen.borrow_mut())
+    }
+
+    /// Promises that broke inside a request since the last call.
+    pub fn broken(&self) -> Vec<String> {
+        std::mem::take(&mut *self.broken.borrow_mut())
+    }
+
+    fn breaks(&self, what: String) {
+        self.broken.borrow_mut().push(what);
     }
 
     /// Looks at the users.
@@ -206,11 +226,18 @@ impl Cloud {
 
     fn session(&self, user: &str, segment: &str) -> Response {
         let id = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        let head = self.user(user, |user| user.heads.get(&Key::session(id)).map(|(head, _)| head.to_wire()));
-        match head.flatten() {
-            Some(head) => good(200, &Value::Object(head)),
-            None => problem(404, "notFound"),
+        let key = Key::session(id);
+        let users = self.users.borrow();
+        let mut owners = users.iter().filter(|(name, _)| *name == user || on(Fault::M24));
+        // M24: any user's record of that id.
+        let Some((head, _)) = owners.find_map(|(_, owner)| owner.heads.get(&key)) else {
+            return problem(404, "notFound");
+        };
+        let mine = users.get(user).and_then(|user| user.known(&key, head.version));
+        if mine.is_none_or(|kept| kept.record != *head) {
+            self.breaks(format!("I7: {user} was given {key} of another user"));
         }
+        good(200, &Value::Object(head.to_wire()))
     }
 
     fn changes(&self, now: Millis, user: &str, query: &str) -> Response {
@@ -233,7 +260,12 @@ impl Cloud {
         let mut rows: BTreeMap<Millis, Result<&Record, &Conflict>> = BTreeMap::new();
         rows.extend(user.heads.values().map(|(head, tick)| (*tick, Ok(head))));
         rows.extend(user.inbox.values().map(|(conflict, tick)| (*tick, Err(conflict))));
-        let rows: Vec<_> = rows.range(since + 1..).collect();
+        // M11: a commit that others cannot see yet; M18: what was edited before the cursor, whenever it arrived.
+        let visible = |(tick, row): &(&Millis, &Result<&Record, &Conflict>)| {
+            let late = row.is_ok_and(|head| on(Fault::M18) && EPOCH < since && head.version.ms <= since);
+            user.hidden.get(tick).is_none_or(|until| *until <= now) && !late
+        };
+        let rows: Vec<_> = rows.range(since + 1..).filter(visible).collect();
         reply.has_more = rows.len() > limit;
         let mut reached = user.clock;
         for (tick, row) in rows.into_iter().take(limit) {
@@ -277,6 +309,11 @@ impl Cloud {
         for record in records {
             batch.take(kind, record);
         }
+        let clock = batch.user.clock;
+        // M27: a tombstone lives for a minute.
+        if on(Fault::M27) {
+            batch.user.forget(|head, tick| head.deleted && tick + 60_000 < clock);
+        }
         let mut reply = batch.finish();
         reply.cursor = reply.cursor.filter(|_| attests);
         good(200, &serde_json::to_value(reply).unwrap_or_default())
@@ -303,6 +340,9 @@ impl Batch<'_> {
     fn take_tick(&mut self) -> Millis {
         self.user.clock = self.next_tick();
         self.user.tags.insert(self.user.clock, self.cloud.dice.next() >> 12);
+        if on(Fault::M11) && self.cloud.dice.chance(300) {
+            self.user.hidden.insert(self.user.clock, self.now + self.cloud.dice.within(0, 3_000));
+        }
         self.user.clock
     }
 
@@ -336,7 +376,7 @@ impl Batch<'_> {
         if self.cloud.strict.get() && record.fields.contains_key(POISON) {
             return Err(("invalid", "poison: is refused".into()));
         }
-        if let Some(known) = self.user.known(&key, submitted) {
+        if let Some(known) = self.user.known(&key, submitted).filter(|_| !on(Fault::M05)) {
             if !known.record.same_content(&record) {
                 self.saw("version reused");
                 return Err(("versionReused", "version: names an edit with other content".into()));
@@ -347,7 +387,11 @@ impl Batch<'_> {
             self.touch(&key);
             return Ok(result);
         }
-        let skew = clamp(&mut record, self.now, self.next_tick());
+        // M12: a stamp of the future stays.
+        let skew = if on(Fault::M12) { None } else { clamp(&mut record, self.now, self.next_tick()) };
+        if record.version.ms > self.now + TOLERANCE {
+            self.cloud.breaks(format!("I9: {} of {key} was accepted ahead of time", record.version));
+        }
         if skew.is_some() {
             self.saw("clamp");
         }
@@ -373,7 +417,13 @@ impl Batch<'_> {
             mixed_with,
         };
         let list = self.user.kept.entry(key.clone()).or_default();
-        list.push(kept(submitted, &record, None));
+        // M07: only what wins is kept; M19: nothing but what is current.
+        if on(Fault::M19) {
+            list.clear();
+        }
+        if judged.head.is_some() || !(on(Fault::M07) || on(Fault::M19)) {
+            list.push(kept(submitted, &record, None));
+        }
         let changed = judged.head.is_some();
         if let Some(mut head) = judged.head {
             if judged.mixed {
@@ -385,6 +435,9 @@ impl Batch<'_> {
                 self.saw("mixture");
             }
             self.user.heads.insert(key.clone(), (head, tick));
+        }
+        if let Some((_, Strategy::LastWriteWins)) = judged.decided {
+            self.newest_wins(&key, &record, stored.as_ref());
         }
         if judged.decided.is_some() {
             self.saw(if changed { "concurrent, incoming wins" } else { "concurrent, stored wins" });
@@ -402,6 +455,17 @@ impl Batch<'_> {
         let mut result = answer(outcome, record.version);
         result.clock_skew_ms = skew;
         Ok(result)
+    }
+
+    /// I23: of two concurrent versions the one with the greater stamp is current.
+    fn newest_wins(&self, key: &Key, incoming: &Record, stored: Option<&Record>) {
+        let order = |version: Stamp| (version.ms, version.counter, version.replica);
+        let versions = [Some(incoming), stored].into_iter().flatten().map(|record| record.version);
+        let newest = versions.max_by_key(|version| order(*version));
+        let current = self.user.heads.get(key).map(|(head, _)| head.version);
+        if current != newest {
+            self.cloud.breaks(format!("I23: {current:?} of {key} is current, not {newest:?}"));
+        }
     }
 
     fn settle(&mut self, key: &Key, id: &str, version: Stamp) {

@@ -220,7 +220,8 @@ impl Host for SimHost {
 
     fn now(&self) -> Now {
         let mono = self.device.sim.exec.now();
-        Now { wall: EPOCH + mono + self.device.skew.get(), mono }
+        let wall = EPOCH + mono + self.device.skew.get();
+        Now { wall: wall - wall.rem_euclid(self.device.sim.profile.grain_ms), mono }
     }
 
     fn sleep_until(&self, mono: Millis) -> impl Future<Output = ()> {

@@ -6,9 +6,57 @@ pub mod cloud;
 pub mod device;
 pub mod dice;
 pub mod exec;
+mod faulty;
 pub mod net;
 pub mod oracle;
 pub mod profile;
 pub mod sim;
 pub mod store;
 pub mod world;
+
+/// What must happen at least once in many runs; otherwise they prove nothing about it.
+pub const SOMETIMES: [&str; 43] = [
+    "401",
+    "clamp",
+    "clock jump",
+    "coalesced",
+    "concurrent, incoming wins",
+    "concurrent, stored wins",
+    "conflict",
+    "crash",
+    "crash in a commit",
+    "cut off",
+    "deadline",
+    "doubled request",
+    "duplicate",
+    "eviction",
+    "failed round",
+    "freeze",
+    "late ancestor",
+    "link",
+    "lock held",
+    "lost reply",
+    "lost request",
+    "mixture",
+    "new token",
+    "parked",
+    "parked edit retried",
+    "power cut",
+    "refused commit",
+    "rejected",
+    "relaxed commit lost",
+    "remove",
+    "resolve",
+    "resolved",
+    "restart",
+    "restore",
+    "resync",
+    "retry",
+    "round",
+    "server fault",
+    "slow",
+    "stale",
+    "tab hand-over",
+    "too large",
+    "unreadable store",
+];

@@ -1,5 +1,7 @@
 //! `sim`: runs seeds and says what broke. Exit code 1 on a broken promise or a run that proves nothing, 2 on a wrong argument.
 
+#[cfg(feature = "faults")]
+mod matrix;
 mod report;
 
 use std::process::ExitCode;
@@ -17,13 +19,19 @@ use crate::report::Report;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str =
-    "sim [--seed FIRST] [--seeds COUNT] [--actions ACTIONS] [--minutes MINUTES] [--threads THREADS] [--loud]
+    "sim [--seed FIRST] [--seeds COUNT] [--actions ACTIONS] [--minutes MINUTES] [--threads THREADS]
+    [--faults NAME|all] [--loud]
   --seed     the first seed (default 1); alone, exactly that seed
   --seeds    how many seeds, one after the other
   --minutes  goes on with further seeds for so long
   --actions  actions of users and troubles per seed, instead of what the seed says
   --threads  how many seeds run at once (default: one for each core)
+  --faults   breaks the engine or the server on purpose, by name or all, each with at most COUNT seeds (default 3000);
+             needs the feature `faults`
   --loud     prints the profile and every event";
+
+/// Seeds that a deliberate fault is given to be found.
+const MOST_SEEDS: u64 = 3_000;
 
 struct Wanted {
     first: u64,
@@ -31,12 +39,14 @@ struct Wanted {
     actions: Option<u64>,
     minutes: f64,
     threads: usize,
+    faults: Option<String>,
     loud: bool,
 }
 
 fn wanted() -> Option<Wanted> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut wanted = Wanted { first: 1, seeds: 1, actions: None, minutes: 0.0, threads, loud: false };
+    let mut wanted =
+        Wanted { first: 1, seeds: 1, actions: None, minutes: 0.0, threads, faults: None, loud: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if name == "--loud" {
@@ -48,6 +58,10 @@ fn wanted() -> Option<Wanted> {
             "--seed" => wanted.first = value.parse().ok()?,
             "--seeds" => wanted.seeds = value.parse().ok()?,
             "--actions" => wanted.actions = Some(value.parse().ok()?),
+            "--faults" => {
+                wanted.faults = Some(value);
+                wanted.seeds = wanted.seeds.max(MOST_SEEDS);
+            }
             "--minutes" => wanted.minutes = value.parse().ok()?,
             "--threads" => wanted.threads = value.parse().ok().filter(|threads| *threads > 0)?,
             _ => return None,
@@ -56,12 +70,26 @@ fn wanted() -> Option<Wanted> {
     Some(wanted)
 }
 
+#[cfg(feature = "faults")]
+fn survey(name: &str, most: u64, threads: usize) -> ExitCode {
+    if matrix::survey(name, most, threads) { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+#[cfg(not(feature = "faults"))]
+fn survey(_: &str, _: u64, _: usize) -> ExitCode {
+    eprintln!("this build cannot break anything on purpose: build with --features faults");
+    ExitCode::from(2)
+}
+
 #[allow(clippy::disallowed_methods, reason = "only the report knows real time")]
 fn main() -> ExitCode {
     let Some(wanted) = wanted() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if let Some(name) = &wanted.faults {
+        return survey(name, wanted.seeds, wanted.threads);
+    }
     let begun = Instant::now();
     let (next, report) = (AtomicU64::new(0), Mutex::new(Report::default()));
     thread::scope(|scope| {

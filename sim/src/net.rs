@@ -109,9 +109,7 @@ impl Transport for Net {
                 Some(answer) => answer,
                 None => server.cloud.handle(server.exec.now(), &sent),
             };
-            for what in server.cloud.seen() {
-                server.saw(what);
-            }
+            server.hear_cloud();
             server.note(&format!("{} {} -> {}", sent.method, sent.path, answer.status));
             if server.loud {
                 tell(&sent, &answer);
@@ -128,6 +126,7 @@ impl Transport for Net {
                 server.exec.sleep(wait).await;
                 server.saw("doubled request");
                 server.cloud.handle(server.exec.now(), &sent);
+                server.hear_cloud();
             }
         });
         match select(receiver, sim.exec.sleep(request.deadline)).await {

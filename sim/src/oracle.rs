@@ -6,16 +6,18 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyflow_sync::model::{Key, Record};
+use keyflow_sync::judge::TOLERANCE;
+use keyflow_sync::model::{Key, Record, Strategy};
+use keyflow_sync::queue::{OpStatus, Operation};
 use keyflow_sync::read::parse;
 use keyflow_sync::seam::{HEAD, Row, Table, Write};
 use keyflow_sync::stamp::Stamp;
-use keyflow_sync::state::{Entry, Head, from_text};
-use serde_json::Value;
+use keyflow_sync::state::{Entry, Head, from_text, op_body};
+use keyflow_sync::wire::Outcome;
 
-use crate::cloud::{Kept, User};
+use crate::cloud::{Kept, POISON, User};
 use crate::device::Device;
-use crate::sim::Sim;
+use crate::sim::{EPOCH, Sim};
 
 /// The name of the field of edit `number`.
 pub fn token(number: u64) -> String {
@@ -36,6 +38,8 @@ pub struct Oracle {
     /// Tokens that the user's own choice in a conflict replaced.
     excused: RefCell<BTreeSet<String>>,
     acked: Cell<u64>,
+    /// For each device its replica and the last version it gave to an edit.
+    stamps: RefCell<BTreeMap<u64, Stamp>>,
 }
 
 fn content(key: &str, text: &str) -> Option<Record> {
@@ -51,6 +55,12 @@ pub fn head(device: &Device) -> Option<Head> {
 fn index(device: &Device) -> BTreeMap<Key, Entry> {
     let rows = device.disk.scan(Table::Index).into_iter();
     rows.filter_map(|(key, text)| Some((Key::parse(&key)?, parse(&text).ok()?))).collect()
+}
+
+/// Whether the content of a record is on a disk.
+pub fn holds(device: &Device, key: &Key) -> bool {
+    let entry = device.disk.read(&[(Table::Index, key.to_string())]).pop().flatten();
+    entry.and_then(|text| parse::<Entry>(&text).ok()).is_some_and(|entry| entry.cached)
 }
 
 /// Whether the server has a version with that edit.
@@ -80,16 +90,40 @@ impl Oracle {
         for (row, old) in write.rows.iter().zip(before) {
             match row.table {
                 Table::Body => self.body_changed(sim, device, write, row, old),
-                Table::Op => {
-                    let field = |name: &str| parse::<Value>(row.value.as_deref()?).ok()?.get(name).cloned();
-                    if field("status") == Some("failed".into()) {
-                        sim.saw("parked");
-                    } else if field("attempts").and_then(|n| n.as_u64()).is_some_and(|n| n > 0) {
-                        sim.saw("retry");
-                    }
-                }
+                Table::Op => self.op_changed(sim, device, row, old),
                 _ => {}
             }
+        }
+    }
+
+    fn op_changed(&self, sim: &Sim, device: &Device, row: &Row, old: &Row) {
+        let read = |row: &Row| parse::<Operation>(row.value.as_deref()?).ok();
+        let (old, Some(op)) = (read(old), read(row)) else {
+            if let Some(gone) = read(old) {
+                dequeued(sim, device, &gone);
+            }
+            return;
+        };
+        if op.status == OpStatus::Failed {
+            sim.saw("parked");
+            let body = device.disk.read(&[(Table::Body, op_body(&op))]).pop().flatten();
+            if op.code.as_deref() == Some("invalid") && body.is_some_and(|text| !text.contains(POISON)) {
+                sim.violation(format!(
+                    "I11: device {} parks {}, which nobody refuses",
+                    device.index, op.record
+                ));
+            }
+        } else if op.attempts > 0 {
+            sim.saw("retry");
+        }
+        // I9: the stamps of a device's edits only grow.
+        let edited = !op.sent && old.is_none_or(|old| old.version != op.version);
+        let last = self.stamps.borrow().get(&device.index).copied();
+        if edited && last.is_some_and(|last| last.replica == op.version.replica && op.version <= last) {
+            sim.violation(format!("I9: device {} gives {} after {last:?}", device.index, op.version));
+        } else if edited && op.version.ms < EPOCH + sim.exec.now() + TOLERANCE / 2 {
+            // A clock that ran ahead is brought back.
+            self.stamps.borrow_mut().insert(device.index, op.version);
         }
     }
 
@@ -222,6 +256,22 @@ impl Oracle {
     }
 }
 
+/// I10: with a confirmation the device has what it had shown, or something later, as the server's version.
+fn dequeued(sim: &Sim, device: &Device, op: &Operation) {
+    let (Some(owner), Some(key)) = (head(device).and_then(|head| head.owner), op.key()) else { return };
+    let entry = device.disk.read(&[(Table::Index, key.to_string())]).pop().flatten();
+    let shown = entry.and_then(|text| parse::<Entry>(&text).ok()?.version);
+    let base = sim.cloud.user(&owner, |user| {
+        user.known(&key, op.version).filter(|kept| kept.outcome == Outcome::Applied)?.record.base
+    });
+    if let Some(Some(base)) = base
+        && shown == Some(base)
+        && sim.cloud.restores.get() == 0
+    {
+        sim.violation(format!("I10: device {} goes back to {base} of {key}", device.index));
+    }
+}
+
 fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
     let by_version: BTreeMap<Stamp, &Kept> = kept.iter().map(|kept| (kept.record.version, kept)).collect();
     let parents = |version: Stamp| {
@@ -268,7 +318,7 @@ fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
             .filter(|(version, _)| reachable.contains(version))
             .flat_map(|(_, kept)| tokens(&kept.record))
             .collect();
-        let decided = kept.outcome != keyflow_sync::wire::Outcome::Conflict;
+        let decided = kept.outcome != Outcome::Conflict;
         decided && tokens(&kept.record).is_subset(&held)
     };
     for kept in by_version.values().filter(|kept| !reachable.contains(&kept.record.version)) {
@@ -284,6 +334,17 @@ fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
         chosen.extend(&pair);
         chosen.append(&mut ancestors(pair));
     }
+    // Under the manual strategy an edit that was refused, and that the user sends again, may come after the choice that
+    // gave it up.
+    if sim.profile.faults.poison && sim.profile.rules.strategy == Strategy::Manual {
+        return;
+    }
+    // So was what a later version gave up again for the content of the head.
+    for (version, _) in by_version.iter().filter(|(_, kept)| kept.record.same_content(head)) {
+        chosen.append(&mut ancestors(vec![*version]));
+        chosen.insert(*version);
+    }
+    chosen.remove(&head_version);
     for version in by_version.keys().filter(|version| **version != head_version && !chosen.contains(version))
     {
         if ancestors(vec![*version]).contains(&head_version) {

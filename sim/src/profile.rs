@@ -56,6 +56,8 @@ pub struct Profile {
     pub pause_ms: i64,
     /// Greatest error of a device's wall clock at the start, ms.
     pub skew_ms: i64,
+    /// How fine a wall clock is, ms.
+    pub grain_ms: i64,
 }
 
 impl Profile {
@@ -105,6 +107,7 @@ impl Profile {
             actions: if dice.chance(900) { dice.within(5, 50) as u64 } else { dice.within(100, 400) as u64 },
             pause_ms: [200, 2_000, 20_000][dice.below(3) as usize],
             skew_ms: if faults.clock { 600_000 } else { [0, 500, 50_000][dice.below(3) as usize] },
+            grain_ms: if dice.chance(200) { 1_000 } else { 1 },
         }
     }
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use keyflow_sim::SOMETIMES;
 use keyflow_sim::world::Ran;
+
+/// So many seeds see everything that can happen.
+const ENOUGH: u64 = 500;
 
 /// The sum of runs.
 #[derive(Default)]
@@ -40,9 +44,15 @@ impl Report {
         }
     }
 
-    /// Whether every promise was kept.
+    /// Whether every promise was kept, by runs that prove something.
     pub fn good(&self) -> bool {
-        self.broken.is_empty()
+        self.broken.is_empty() && self.missing().is_empty()
+    }
+
+    /// What never happened in runs that are enough for everything to happen.
+    fn missing(&self) -> Vec<&'static str> {
+        let absent = SOMETIMES.into_iter().filter(|what| !self.counters.contains_key(what));
+        if self.seeds >= ENOUGH { absent.collect() } else { Vec::new() }
     }
 
     /// The report as text.
@@ -66,6 +76,9 @@ impl Report {
             self.virtual_ms as f64 / 1000.0 / seconds,
         );
         let _ = writeln!(text, "violations: {}", self.broken.values().map(|(count, ..)| count).sum::<u64>());
+        for what in self.missing() {
+            let _ = writeln!(text, "never happened: {what}");
+        }
         for (count, seed, actions, what) in self.broken.values() {
             let _ =
                 writeln!(text, "{count} x {what}\n  replay: sim --seed {seed} --actions {actions} --loud");

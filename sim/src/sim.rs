@@ -57,6 +57,12 @@ impl Sim {
         *self.counters.borrow_mut().entry(what).or_default() += 1;
     }
 
+    /// Takes over what the server noticed since the last call.
+    pub fn hear_cloud(&self) {
+        self.cloud.seen().into_iter().for_each(|what| self.saw(what));
+        self.cloud.broken().into_iter().for_each(|what| self.violation(what));
+    }
+
     /// What happened, and how often.
     pub fn counters(&self) -> BTreeMap<&'static str, u64> {
         self.counters.borrow().clone()

@@ -2,17 +2,19 @@
 //!
 //! A power cut takes back relaxed commits from the last one on; never a strict one, and none before a strict one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
 use keyflow_sync::error::StoreError;
+use keyflow_sync::fault::{Fault, on};
 use keyflow_sync::platform::memory::MemoryStore;
 use keyflow_sync::seam::{Durability, HEAD, Row, Store, Table, Write};
 
 use crate::device::Device;
 use crate::dice::Dice;
+use crate::faulty;
 use crate::sim::Sim;
 
 /// What a device's processes share and what survives them.
@@ -21,6 +23,8 @@ pub struct Disk {
     rows: MemoryStore,
     /// For each commit that a power cut may take back: the write that restores what was before it.
     undo: RefCell<Vec<Write>>,
+    /// The next process that opens the store cannot read it.
+    pub unreadable: Cell<bool>,
 }
 
 impl Disk {
@@ -102,6 +106,32 @@ impl SimStore {
         self.device.sim.exec.yield_now().await;
     }
 
+    async fn apply(&self, write: &Write) -> Result<(), StoreError> {
+        let rows = self.device.disk.before(write);
+        self.handle.commit(write).await?;
+        self.device.disk.remember(write.durability, &rows);
+        self.sim().oracle.committed(self.sim(), &self.device, write, &rows);
+        Ok(())
+    }
+
+    /// What a store does that has no transactions: parts one after the other, the last ones perhaps after the answer.
+    async fn commit_in_parts(&self, write: &Write) -> Result<(), StoreError> {
+        let (now, later) = faulty::parts(write);
+        for part in now {
+            self.apply(&part).await?;
+            self.may_crash().await;
+        }
+        for part in later {
+            let later = SimStore::new(self.device.clone(), self.group);
+            let wait = self.dice().within(1, 50);
+            self.sim().exec.spawn(self.group, async move {
+                later.sim().exec.sleep(wait).await;
+                let _ = later.apply(&Write { expects: later.device.disk.head(), ..part }).await;
+            });
+        }
+        Ok(())
+    }
+
     /// Ends the process here, sometimes.
     async fn may_crash(&self) {
         if self.sim().faults().crash && self.dice().chance(8) {
@@ -115,6 +145,14 @@ impl SimStore {
 impl Store for SimStore {
     async fn load(&self) -> Result<Vec<Row>, StoreError> {
         self.turn().await;
+        if self.device.disk.unreadable.take() {
+            self.sim().saw("unreadable store");
+            // M20: what cannot be read is as nothing.
+            if !on(Fault::M20) {
+                return Err(StoreError::Failed("simulated".into()));
+            }
+            let _ = self.handle.commit(&faulty::nothing(&self.handle.load().await?)).await;
+        }
         self.handle.load().await
     }
 
@@ -144,14 +182,9 @@ impl Store for SimStore {
             });
         }
         self.may_crash().await;
-        let rows = self.device.disk.before(write);
-        let done = self.handle.commit(write).await;
+        let done = if faulty::splits() { self.commit_in_parts(write).await } else { self.apply(write).await };
         match &done {
-            Ok(()) => {
-                self.device.disk.remember(write.durability, &rows);
-                self.sim().oracle.committed(self.sim(), &self.device, write, &rows);
-                self.may_crash().await;
-            }
+            Ok(()) => self.may_crash().await,
             Err(StoreError::Stale) => self.sim().saw("stale"),
             Err(_) => {}
         }

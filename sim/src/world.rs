@@ -15,7 +15,7 @@ use crate::cloud::POISON;
 use crate::device::{Device, SimDriver, Tab};
 use crate::dice::{Dice, Stream};
 use crate::exec::WORLD;
-use crate::oracle::{head, token};
+use crate::oracle::{head, holds, token};
 use crate::profile::Profile;
 use crate::sim::Sim;
 
@@ -156,6 +156,9 @@ impl World {
         {
             sim.saw("crash");
             device.crash(tab.group);
+        }
+        if faults.crash && dice.chance(30) {
+            device.disk.unreadable.set(true);
         }
         if faults.power && dice.chance(20) {
             device.cut_power();
@@ -410,7 +413,7 @@ impl World {
 
     /// I3: a tab shows what the server has.
     fn compare(&self, index: u64, tab: &Tab, owner: String) {
-        let (sim, driver) = (self.sim.clone(), tab.driver.clone());
+        let (sim, driver, devices) = (self.sim.clone(), tab.driver.clone(), self.devices.clone());
         self.sim.exec.spawn(WORLD, async move {
             let heads: BTreeMap<Key, _> = sim
                 .cloud
@@ -426,7 +429,11 @@ impl World {
             let mut listed: Vec<(String, String)> =
                 listed.iter().map(|entry| (text(entry, "id"), text(entry, "version"))).collect();
             // What was only in a cloud that went back is nowhere.
-            let lost = |id: &str| sim.cloud.restores.get() > 0 && !heads.contains_key(&Key::session(id));
+            let lost = |id: &str| {
+                let key = Key::session(id);
+                let held = devices.iter().any(|device| holds(device, &key));
+                sim.cloud.restores.get() > 0 && !heads.contains_key(&key) && !held
+            };
             expected.sort();
             listed.sort();
             if expected != listed {

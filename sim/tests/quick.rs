@@ -3,41 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use keyflow_sim::SOMETIMES;
 use keyflow_sim::world::run;
-
-/// What must have happened at least once over all runs; otherwise the runs prove nothing about it.
-const SOMETIMES: [&str; 30] = [
-    "401",
-    "clamp",
-    "clock jump",
-    "coalesced",
-    "concurrent, incoming wins",
-    "concurrent, stored wins",
-    "conflict",
-    "crash",
-    "crash in a commit",
-    "cut off",
-    "deadline",
-    "doubled request",
-    "duplicate",
-    "eviction",
-    "failed round",
-    "freeze",
-    "link",
-    "lock held",
-    "lost reply",
-    "lost request",
-    "mixture",
-    "new token",
-    "parked",
-    "refused commit",
-    "relaxed commit lost",
-    "resolved",
-    "resync",
-    "stale",
-    "tab hand-over",
-    "too large",
-];
 
 #[test]
 fn sixty_seeds_keep_every_promise() {

@@ -376,3 +376,15 @@ fn a_device_without_a_token_that_is_refused_tries_again() {
     assert!(wake(&effects).is_some());
     assert!(!bench.desk.state.head.auth_required);
 }
+
+#[test]
+fn a_clock_that_went_back_behind_the_failure_does_not_put_off_the_retry() {
+    let mut bench = Bench::new();
+    bench.desk.put("a", session(80)).unwrap();
+    bench.begin();
+    let effects = bench.feed(Event::Pushed(Err(unreachable(None, Some(60_000)))));
+    bench.save(effects);
+    let failed_at = bench.now.wall;
+    bench.at(10_000).now.wall = failed_at - 1;
+    assert!(matches!(bench.feed(Event::Woke).last(), Some(Effect::Lock { .. })));
+}

@@ -313,3 +313,46 @@ fn a_record_that_is_offered_again_keeps_its_body() {
     assert_eq!(desk.ops().len(), 1);
     assert!(desk.state.index[&Key::session("a")].cached);
 }
+
+fn pushed_at(cursor: Option<&str>) -> Progress {
+    let reply = PushReply { cursor: cursor.map(str::to_owned), ..PushReply::default() };
+    Progress::Pushed { sent: Vec::new(), reply: Box::new(reply), sent_at: 0 }
+}
+
+fn pulled(more: bool) -> Progress {
+    let reply = PullReply { has_more: more, cursor: Some("c1".into()), ..PullReply::default() };
+    Progress::Pulled { reply: Box::new(reply), sent_at: 0 }
+}
+
+#[test]
+fn the_commit_of_a_push_is_named_until_a_pull_has_reached_it() {
+    let mut desk = synced();
+    desk.round(pushed_at(Some("w1"))).unwrap();
+    desk.round(pulled(true)).unwrap();
+    assert_eq!(desk.state.head.witness.as_deref(), Some("w1"));
+    desk.round(pulled(false)).unwrap();
+    assert_eq!(desk.state.head.witness, None);
+}
+
+#[test]
+fn a_server_that_went_back_does_not_replace_the_commit_it_has_forgotten() {
+    let mut desk = synced();
+    desk.round(pushed_at(Some("w1"))).unwrap();
+    desk.round(pushed_at(None)).unwrap();
+    assert_eq!(desk.state.head.witness.as_deref(), Some("w1"));
+    desk.round(Progress::Link(account("someone else"), Default::default())).unwrap();
+    assert_eq!(desk.state.head.witness, None, "another account knows nothing of it");
+}
+
+#[test]
+fn an_answer_read_after_a_long_sleep_does_not_set_the_clock() {
+    let mut desk = synced();
+    let timeout = desk.rules.options.request_timeout_ms;
+    let clock = desk.state.head.clock.clone();
+    for (slept, set) in [(timeout + 1, false), (-1, false), (timeout, true)] {
+        let sent_at = desk.wall - slept;
+        let reply = PullReply { server_now: Some(sent_at - 500_000), ..PullReply::default() };
+        desk.round(Progress::Pulled { reply: Box::new(reply), sent_at }).unwrap();
+        assert_eq!(desk.state.head.clock != clock, set, "{slept} ms");
+    }
+}

@@ -81,6 +81,8 @@ fn test_steps() -> Result<Vec<Step>> {
         Step::check("clippy: wasm32", clippy_wasm()).after(&["setup: wasm32 target"]),
         Step::check("licences, sources, bans", Ok(deny)).after(&["setup: lints"]),
         Step::tests("tests: native", Ok(cargo_test(&[]))),
+        Step::check("simulation: 10,000 seeds", Ok(sim(&[], &["--seeds", "10000"]))),
+        Step::check("simulation: faults", Ok(sim(&["--features", "faults"], &["--faults", "all"]))),
         Step::tests("tests: core in Chromium", wasm_pack(Browser::Chromium)).after(FOR_BROWSER_TESTS),
         Step::tests("tests: core in Firefox", wasm_pack(Browser::Firefox)).after(FOR_BROWSER_TESTS),
         Step::check("types: package", npm("pkg-config", "typecheck")).after(&[PACKAGE]),
@@ -115,6 +117,12 @@ fn cargo_test(packages: &[&str]) -> Run {
     };
     // A gate gives the same answer twice; by hand, each run looks elsewhere.
     Run::new("cargo").args(["test", "--no-fail-fast"]).args(which).env("PROPTEST_RNG_SEED", "1")
+}
+
+/// The simulator, built for speed.
+fn sim(build: &[&str], arguments: &[&str]) -> Run {
+    let run = Run::new("cargo").args(["run", "--profile", "sim", "--package", "keyflow-sim", "--bin", "sim"]);
+    run.args(build).args(["--"]).args(arguments)
 }
 
 #[derive(Clone, Copy)]

@@ -268,3 +268,20 @@ async fn practice_counters_go_by_their_amount_and_settings_merge_by_key() {
     assert_eq!(reply.synced, ["settings"]);
     cloud.check().await;
 }
+
+#[tokio::test]
+async fn a_version_that_arrives_after_one_made_on_top_of_it_is_history() {
+    let cloud = Cloud::start().await;
+    let device = cloud.device().await;
+    let first = session("s", stamp(START, 1));
+    let second = edit(&first, stamp(START + 1, 1), json!({"note": "second"}));
+    let third = edit(&second, stamp(START + 2, 1), json!({"note": "third"}));
+    device.push(&[first.clone(), third.clone()]).await;
+    let late = device.push(std::slice::from_ref(&second)).await;
+    assert_eq!(late.results[0].outcome, Outcome::Merged);
+    assert_eq!(read(&late.merged["s"]).version, third.version);
+    assert_eq!(late.conflicts, Vec::<serde_json::Value>::new());
+    let again = device.push(std::slice::from_ref(&second)).await;
+    assert_eq!(again.results[0].outcome, Outcome::Duplicate, "it is kept");
+    cloud.check().await;
+}

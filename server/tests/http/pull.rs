@@ -88,6 +88,31 @@ async fn a_restored_backup_is_noticed_and_the_device_heals_it() {
 }
 
 #[tokio::test]
+async fn a_restore_between_a_push_and_its_pull_is_noticed() {
+    let mut cloud = Cloud::start().await;
+    let device = cloud.device().await;
+    let record = |id: &str| session(id, stamp(START, 1));
+    device.push(&[record("old")]).await;
+    let since = device.pull("0", 10).await.cursor.unwrap();
+    let backup = cloud.backup("backup.db").await;
+    let known = device.push(&[record("lost")]).await.cursor.unwrap();
+    cloud.restore(&backup).await;
+    let device = device.at(&cloud.url);
+    assert!(!device.pull(&since, 10).await.resync, "the position alone is older than the backup");
+    assert!(device.pull(&format!("{since}&known={known}"), 10).await.resync);
+
+    let body = |known: &str| json!({"sessions": [offer(&record("next"), &[])], "clientTimestamp": START, "strategy": "manual", "known": known});
+    let (status, reply) = device.post("/api/sync/sessions", body(&known)).await;
+    assert_eq!(
+        (status, &reply["cursor"]),
+        (200, &Value::Null),
+        "it attests nothing to who knows more than it"
+    );
+    let (status, problem) = device.post("/api/sync/sessions", body("nonsense")).await;
+    assert_eq!((status, &problem["field"]), (422, &json!("known")));
+}
+
+#[tokio::test]
 async fn a_position_that_cannot_be_one_is_refused_by_name() {
     let cloud = Cloud::start().await;
     let device = cloud.device().await;
