@@ -16,16 +16,41 @@ use crate::state::{Batch, Change, Head, State};
 /// One change of the store, of whatever origin.
 pub(super) enum Intent<'a> {
     Edits(&'a [Edit]),
+    /// An edit of a record whose body must be on this device; else [`EVICTED`], and nothing is changed.
+    Known(&'a Edit, &'a Key),
     Round(&'a Progress, u64),
     Head(&'a dyn Fn(&mut Head)),
     Rows(&'a [Row]),
     Wipe(&'a [Row]),
 }
 
+/// The code of the refusal of [`Intent::Known`].
+const EVICTED: &str = "evicted";
+
 impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
+    /// Commits an edit of `key`, whose body is fetched where only the cloud has it. Should another tab or a round drop
+    /// it again before the edit is planned, it is fetched again.
+    pub(super) async fn edit_known(&self, key: &Key, edit: Edit) -> Result<Option<Batch>, Error> {
+        loop {
+            let changed = match self.bring(key).await? {
+                // Without a server, or lost there: the edit itself says what that means.
+                None if self.is_bare(key) => return self.edit(&[edit]).await,
+                _ => self.commit(Intent::Known(&edit, key)).await,
+            };
+            match changed {
+                Err(Error::State(EVICTED, _)) => {}
+                changed => return self.saved(changed?),
+            }
+        }
+    }
+
     /// Commits the user's edits as one change. `None` when there was nothing to change.
     pub(super) async fn edit(&self, edits: &[Edit]) -> Result<Option<Batch>, Error> {
         let changed = self.commit(Intent::Edits(edits)).await?;
+        self.saved(changed)
+    }
+
+    fn saved(&self, changed: Option<Batch>) -> Result<Option<Batch>, Error> {
         if changed.is_some() {
             self.post(Event::Saved);
         }
@@ -73,6 +98,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let state = self.state.borrow();
         let wanted = match intent {
             Intent::Edits(edits) => edits.iter().flat_map(|edit| edit.wants(&state)).collect(),
+            Intent::Known(edit, _) => edit.wants(&state),
             Intent::Round(progress, _) => progress.wants(&state),
             Intent::Head(_) | Intent::Rows(_) | Intent::Wipe(_) => Vec::new(),
         };
@@ -96,6 +122,14 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                     changed |= edit.plan(&mut plan)?;
                 }
                 if !changed {
+                    return Ok(None);
+                }
+            }
+            Intent::Known(_, key) if state.is_bare(key) => {
+                return Err(Error::State(EVICTED, format!("the body of {key} is only in the cloud")));
+            }
+            Intent::Known(edit, _) => {
+                if !edit.plan(&mut plan)? {
                     return Ok(None);
                 }
             }

@@ -86,10 +86,12 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         fields: BTreeMap<String, Choice>,
     ) -> Result<(), Error> {
         let key = self.state.borrow().conflicts.get(id).map(|conflict| conflict.key.clone());
-        if let Some(key) = key {
-            self.bring(&key).await?;
+        let edit = Edit::Resolve { id: id.to_owned(), choice, fields };
+        match key {
+            Some(key) => self.edit_known(&key, edit).await,
+            None => self.edit(&[edit]).await,
         }
-        self.edit(&[Edit::Resolve { id: id.to_owned(), choice, fields }]).await.map(|_| ())
+        .map(|_| ())
     }
 
     /// What happened to a session here and, when it can be reached, on the server; oldest first.

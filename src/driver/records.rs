@@ -80,8 +80,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// `ends_draft` drops the checkpoint of the same id in the same commit.
     pub async fn save(&self, id: &str, fields: Fields, ends_draft: bool) -> Result<Value, Error> {
         let key = Key::session(id);
-        self.bring(&key).await?;
-        let written = self.edit(&[Edit::Put { key, fields, ends_draft }]).await?;
+        let edit = Edit::Put { key: key.clone(), fields, ends_draft };
+        let written = self.edit_known(&key, edit).await?;
         self.after(id, written).await
     }
 
@@ -104,21 +104,19 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// Changes fields of a session; `null` removes one. `deleted: false` restores a removed session.
     pub async fn update(&self, id: &str, mut patch: Fields) -> Result<Value, Error> {
         let key = Key::session(id);
-        self.bring(&key).await?;
         let edit = match patch.remove("deleted") {
-            Some(Value::Bool(false)) => Edit::Restore { key, fields: patch },
-            None => Edit::Patch { key, fields: patch },
+            Some(Value::Bool(false)) => Edit::Restore { key: key.clone(), fields: patch },
+            None => Edit::Patch { key: key.clone(), fields: patch },
             Some(_) => return Err(FieldError::new("deleted", "can only be set to false: use remove").into()),
         };
-        let written = self.edit(&[edit]).await?;
+        let written = self.edit_known(&key, edit).await?;
         self.after(id, written).await
     }
 
     /// Removes a session on all devices. Removing it again does nothing.
     pub async fn remove(&self, id: &str) -> Result<(), Error> {
         let key = Key::session(id);
-        self.bring(&key).await?;
-        self.edit(&[Edit::Remove { key }]).await.map(|_| ())
+        self.edit_known(&key, Edit::Remove { key: key.clone() }).await.map(|_| ())
     }
 
     /// Fetches a record whose body is only in the cloud.
@@ -128,8 +126,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
     /// Whether nothing of a known record but its entry is here.
     pub(super) fn is_bare(&self, key: &Key) -> bool {
-        let state = self.state.borrow();
-        state.index.get(key).is_some_and(|entry| !entry.cached) && state.ops_of(key).next().is_none()
+        self.state.borrow().is_bare(key)
     }
 
     /// One record as it is seen, removed ones included; `None` when there is none.
@@ -139,11 +136,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             if let Some(fetched) = self.bring(key).await? {
                 return Ok(Some(fetched));
             }
+            let before = self.state.borrow().head_text().map(str::to_owned);
             let mut wanted = self.state.borrow().bodies_of(key);
             wanted.push((Table::Meta, HEAD.to_owned()));
             let mut found = self.store.read(&wanted).await?;
             let head = found.pop().flatten();
-            if self.state.borrow().stands_on(head.as_deref()) {
+            // What was asked for, what was found and what is known now are of the same commit.
+            if head == before && self.state.borrow().stands_on(head.as_deref()) {
                 break Bodies::new(&wanted, found);
             }
             // A commit came between what is known and what was read; a body may have gone with it.

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::desk::{Desk, session};
-use crate::wire::{Account, OpResult, Outcome, PullReply};
+use crate::error::TransportError;
+use crate::wire::{Account, OpResult, Outcome, PullReply, PushReply};
 
 struct Bench {
     desk: Desk,

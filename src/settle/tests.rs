@@ -3,10 +3,11 @@
 use super::*;
 use crate::desk::{Desk, fields, session};
 use crate::edit::Edit;
-use crate::model::{Strategy, Winner};
+use crate::model::{Conflict, Kind, Strategy, Winner};
 use crate::schedule::DAY;
-use crate::stamp::Replica;
-use serde_json::json;
+use crate::stamp::{Replica, Stamp};
+use crate::wire::{OpResult, Outcome};
+use serde_json::{Value, json};
 
 fn account(user: &str) -> Account {
     Account { user_id: user.into(), device_id: "d".into(), token: "t".into() }

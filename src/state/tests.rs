@@ -1,5 +1,6 @@
 //! What the room `state` promises.
 
+use super::rows::REMEMBERED;
 use super::*;
 use crate::desk::{Desk, fields, session};
 use crate::edit::Edit;
