@@ -15,6 +15,8 @@ pub enum Stream {
     Faults = 4,
     /// The random bits that the platform gives to the core.
     Platform = 5,
+    /// What the world does to the devices.
+    Trouble = 6,
 }
 
 /// The finalizer of splitmix64: spreads one number over all 64 bits.

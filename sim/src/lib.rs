@@ -12,6 +12,7 @@ pub mod oracle;
 pub mod profile;
 pub mod sim;
 pub mod store;
+pub mod tape;
 pub mod world;
 
 /// What must happen at least once in many runs; otherwise they prove nothing about it.

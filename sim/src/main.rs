@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use keyflow_sim::world::run;
+use keyflow_sim::profile::Profile;
+use keyflow_sim::tape::Tape;
+use keyflow_sim::world::{replay, run};
 
 use crate::report::Report;
 
@@ -20,18 +22,23 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str =
     "sim [--seed FIRST] [--seeds COUNT] [--actions ACTIONS] [--minutes MINUTES] [--threads THREADS]
-    [--faults NAME|all] [--loud]
+    [--faults NAME|all] [--shrink] [--tape FILE] [--loud]
   --seed     the first seed (default 1); alone, exactly that seed
   --seeds    how many seeds, one after the other
   --minutes  goes on with further seeds for so long
   --actions  actions of users and troubles per seed, instead of what the seed says
   --threads  how many seeds run at once (default: one for each core)
   --faults   breaks the engine or the server on purpose, by name or all, each with at most COUNT seeds (default 3000);
-             needs the feature `faults`
+             with --shrink or --tape, has that fault in the run; needs the feature `faults`
+  --shrink   makes a seed that breaks a promise as small as it can, and prints it as a tape
+  --tape     runs the tape of that file
   --loud     prints the profile and every event";
 
 /// Seeds that a deliberate fault is given to be found.
 const MOST_SEEDS: u64 = 3_000;
+
+/// Runs that making a tape smaller may take.
+const TRIES: usize = 2_000;
 
 struct Wanted {
     first: u64,
@@ -40,17 +47,32 @@ struct Wanted {
     minutes: f64,
     threads: usize,
     faults: Option<String>,
+    tape: Option<Tape>,
+    shrink: bool,
     loud: bool,
 }
 
 fn wanted() -> Option<Wanted> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let mut wanted =
-        Wanted { first: 1, seeds: 1, actions: None, minutes: 0.0, threads, faults: None, loud: false };
+    let mut wanted = Wanted {
+        first: 1,
+        seeds: 1,
+        actions: None,
+        minutes: 0.0,
+        threads,
+        faults: None,
+        tape: None,
+        shrink: false,
+        loud: false,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        if name == "--loud" {
-            wanted.loud = true;
+        match name.as_str() {
+            "--loud" => wanted.loud = true,
+            "--shrink" => wanted.shrink = true,
+            _ => {}
+        }
+        if name == "--loud" || name == "--shrink" {
             continue;
         }
         let value = arguments.next()?;
@@ -58,6 +80,10 @@ fn wanted() -> Option<Wanted> {
             "--seed" => wanted.first = value.parse().ok()?,
             "--seeds" => wanted.seeds = value.parse().ok()?,
             "--actions" => wanted.actions = Some(value.parse().ok()?),
+            "--tape" => {
+                let text = std::fs::read_to_string(value).ok()?;
+                wanted.tape = Some(serde_json::from_str(&text).ok()?);
+            }
             "--faults" => {
                 wanted.faults = Some(value);
                 wanted.seeds = wanted.seeds.max(MOST_SEEDS);
@@ -68,6 +94,28 @@ fn wanted() -> Option<Wanted> {
         }
     }
     Some(wanted)
+}
+
+/// Runs a tape, or makes a seed's one smaller.
+fn one(wanted: &Wanted) -> ExitCode {
+    #[cfg(feature = "faults")]
+    matrix::have(wanted.faults.as_deref());
+    let profile = Profile::of(wanted.first);
+    let actions = wanted.actions.unwrap_or(profile.actions);
+    let whole = wanted.tape.clone().unwrap_or_else(|| Tape::whole(Profile { actions, ..profile }));
+    let ran = replay(&whole, wanted.loud);
+    let Some(what) = ran.violations.first() else {
+        println!("no promise breaks in {} steps and {} events", ran.actions, ran.events);
+        return ExitCode::SUCCESS;
+    };
+    println!("{what}");
+    if wanted.shrink {
+        let promise = what.split(':').next();
+        let same = |what: &String| what.split(':').next() == promise;
+        let least = whole.shrink(TRIES, |tape| replay(tape, false).violations.first().is_some_and(same));
+        println!("{}", serde_json::to_string(&least).unwrap_or_default());
+    }
+    ExitCode::from(1)
 }
 
 #[cfg(feature = "faults")]
@@ -87,6 +135,9 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if wanted.shrink || wanted.tape.is_some() {
+        return one(&wanted);
+    }
     if let Some(name) = &wanted.faults {
         return survey(name, wanted.seeds, wanted.threads);
     }

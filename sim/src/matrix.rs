@@ -42,6 +42,11 @@ const FAULTS: [(Fault, &str); 27] = [
 /// Seeds that every fault is tried with, for the share that finds it.
 const SAMPLE: u64 = 200;
 
+/// Has the fault of that name in what this thread runs from now on.
+pub fn have(name: Option<&str>) {
+    choose(FAULTS.iter().map(|(fault, _)| *fault).find(|fault| Some(format!("{fault:?}").as_str()) == name));
+}
+
 #[derive(Default)]
 struct Found {
     seeds: u64,

@@ -116,8 +116,8 @@ impl Oracle {
         } else if op.attempts > 0 {
             sim.saw("retry");
         }
-        // I9: the stamps of a device's edits only grow.
-        let edited = !op.sent && old.is_none_or(|old| old.version != op.version);
+        // I9: the stamps of a device's edits only grow, unless a jump of its clock is taken back.
+        let edited = !sim.profile.faults.clock && !op.sent && old.is_none_or(|old| old.version != op.version);
         let last = self.stamps.borrow().get(&device.index).copied();
         if edited && last.is_some_and(|last| last.replica == op.version.replica && op.version <= last) {
             sim.violation(format!("I9: device {} gives {} after {last:?}", device.index, op.version));

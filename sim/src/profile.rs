@@ -3,11 +3,12 @@
 use keyflow_sync::model::Strategy;
 use keyflow_sync::plan::Rules;
 use keyflow_sync::schedule::Options;
+use serde::{Deserialize, Serialize};
 
 use crate::dice::{Dice, Stream};
 
 /// The fault classes of a run. An absent one never happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Requests, answers lost; delays beyond the deadline; devices cut off.
     pub network: bool,
@@ -31,6 +32,23 @@ pub struct Faults {
     pub restore: bool,
     /// Records that the server refuses for a while.
     pub poison: bool,
+}
+
+impl Faults {
+    /// For each class, what takes it away.
+    pub const EACH: [fn(&mut Faults); 11] = [
+        |faults| faults.network = false,
+        |faults| faults.duplicates = false,
+        |faults| faults.server = false,
+        |faults| faults.sign_in = false,
+        |faults| faults.disk = false,
+        |faults| faults.crash = false,
+        |faults| faults.power = false,
+        |faults| faults.clock = false,
+        |faults| faults.freeze = false,
+        |faults| faults.restore = false,
+        |faults| faults.poison = false,
+    ];
 }
 
 /// A run's numbers.

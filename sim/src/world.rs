@@ -1,23 +1,22 @@
 //! One run: users at work under faults, then quiet, then the promises that hold at the end.
 
-use std::cell::Cell;
+mod act;
+mod end;
+
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use keyflow_sync::edit::Choice;
-use keyflow_sync::error::Error;
-use keyflow_sync::model::{Fields, Key, Kind};
 use keyflow_sync::seam::Table;
 use keyflow_sync::stamp::Millis;
-use serde_json::{Value, json};
 
-use crate::cloud::POISON;
-use crate::device::{Device, SimDriver, Tab};
+use crate::device::{Device, Tab};
 use crate::dice::{Dice, Stream};
 use crate::exec::WORLD;
-use crate::oracle::{head, holds, token};
+use crate::oracle::head;
 use crate::profile::Profile;
 use crate::sim::Sim;
+use crate::tape::Tape;
 
 /// What a run did.
 #[derive(Clone, Debug)]
@@ -43,14 +42,14 @@ pub struct Ran {
 /// Runs `seed`, for as many actions as it says or as told; `loud` prints what happens.
 pub fn run(seed: u64, actions: Option<u64>, loud: bool) -> Ran {
     let profile = Profile::of(seed);
-    run_profile(Profile { actions: actions.unwrap_or(profile.actions), ..profile }, loud)
+    replay(&Tape::whole(Profile { actions: actions.unwrap_or(profile.actions), ..profile }), loud)
 }
 
-/// Runs a profile.
-pub fn run_profile(profile: Profile, loud: bool) -> Ran {
-    let (seed, actions) = (profile.seed, profile.actions);
-    let world = World::new(profile, loud);
-    let done = world.play(actions).and_then(|()| world.settle());
+/// Runs a tape.
+pub fn replay(tape: &Tape, loud: bool) -> Ran {
+    let (seed, actions) = (tape.seed, tape.steps.len() as u64);
+    let world = World::new(tape.profile(), loud);
+    let done = world.play(&tape.steps).and_then(|()| world.settle());
     let sim = &world.sim;
     match done {
         Ok(()) => world.check_end(),
@@ -76,29 +75,20 @@ pub fn run_profile(profile: Profile, loud: bool) -> Ran {
 struct World {
     sim: Rc<Sim>,
     devices: Vec<Rc<Device>>,
-    dice: Rc<Dice>,
-    faults: Dice,
-    tokens: Rc<Cell<u64>>,
-    created: std::cell::RefCell<BTreeSet<(u64, String)>>,
+    /// The number of the last edit.
+    tokens: Cell<u64>,
+    created: RefCell<BTreeSet<(u64, String)>>,
 }
 
-fn session(number: u64, dice: &Dice) -> Fields {
-    let mut fields = Fields::new();
-    for (name, value) in [
-        ("text", json!("the quick brown fox")),
-        ("wpm", json!(dice.within(20, 140))),
-        ("accuracy", json!(97)),
-        ("timestamp", json!(1_700_000_000_000_i64 + dice.within(0, 1_000_000))),
-    ] {
-        fields.insert(name.into(), value);
-    }
-    fields.insert(token(number), json!(number));
-    fields
+/// One of a device's tabs.
+fn pick(device: &Device, dice: &Dice) -> Option<Tab> {
+    let tabs = device.tabs.borrow();
+    tabs.get(dice.below(tabs.len() as u64) as usize).cloned()
 }
 
 impl World {
     fn new(profile: Profile, loud: bool) -> World {
-        let (seed, count) = (profile.seed, profile.devices);
+        let count = profile.devices;
         let sim = Sim::new(profile, loud);
         if loud {
             println!("{:#?}", sim.profile);
@@ -107,29 +97,26 @@ impl World {
         for device in &devices {
             device.open();
         }
-        World {
-            sim,
-            devices,
-            dice: Rc::new(Dice::new(seed, Stream::Workload, 0)),
-            faults: Dice::new(seed, Stream::Faults, u64::MAX - 1),
-            tokens: Rc::default(),
-            created: Default::default(),
-        }
+        World { sim, devices, tokens: Cell::default(), created: RefCell::default() }
     }
 
-    fn play(&self, actions: u64) -> Result<(), String> {
-        for step in 0..actions {
-            let device = &self.devices[self.dice.below(self.devices.len() as u64) as usize];
-            self.trouble(device);
-            self.act(device);
-            let pause = self.dice.within(0, self.sim.profile.pause_ms);
+    /// Plays these steps. Each has dice of its own, so that one left out changes no other.
+    fn play(&self, steps: &[u64]) -> Result<(), String> {
+        for (index, step) in steps.iter().enumerate() {
+            let seed = self.sim.profile.seed;
+            let dice = Dice::new(seed, Stream::Workload, *step);
+            let device = &self.devices[dice.below(self.devices.len() as u64) as usize];
+            self.trouble(device, &Dice::new(seed, Stream::Trouble, *step));
+            self.come_and_go(device, &dice);
+            self.act(device, &dice);
+            let pause = dice.within(0, self.sim.profile.pause_ms);
             self.sim.exec.run_until(self.sim.exec.now() + pause)?;
             self.check_step();
-            if step % 25 == 0 {
+            if index % 25 == 0 {
                 self.sim.oracle.check_cloud(&self.sim);
             }
-            if !self.sim.violations().is_empty() {
-                return Err(self.sim.violations()[0].clone());
+            if let Some(first) = self.sim.violations().into_iter().next() {
+                return Err(first);
             }
         }
         Ok(())
@@ -143,9 +130,9 @@ impl World {
     }
 
     /// Faults that come from outside of any call.
-    fn trouble(&self, device: &Rc<Device>) {
-        let (sim, dice, faults) = (&self.sim, &self.faults, self.sim.faults());
-        let tab = self.tab(device);
+    fn trouble(&self, device: &Rc<Device>, dice: &Dice) {
+        let (sim, faults) = (&self.sim, self.sim.faults());
+        let tab = pick(device, dice);
         if faults.network && dice.chance(15) {
             device.link.cut_until.set(sim.exec.now() + dice.within(1_000, 600_000));
             sim.saw("cut off");
@@ -189,116 +176,29 @@ impl World {
                 sim.saw("restore");
             }
         }
-        if self.dice.chance(20) && device.processes() < sim.profile.tabs {
+    }
+
+    /// Users open and close tabs.
+    fn come_and_go(&self, device: &Rc<Device>, dice: &Dice) {
+        if dice.chance(20) && device.processes() < self.sim.profile.tabs {
             device.open();
         }
-        if self.dice.chance(10)
+        if dice.chance(10)
             && device.tabs.borrow().len() > 1
-            && let Some(tab) = tab
+            && let Some(tab) = pick(device, dice)
         {
             device.close(tab.group);
         }
     }
 
-    fn tab(&self, device: &Device) -> Option<Tab> {
-        let tabs = device.tabs.borrow();
-        tabs.get(self.dice.below(tabs.len() as u64) as usize).cloned()
-    }
-
-    /// One call of a user.
-    fn act(&self, device: &Rc<Device>) {
-        let Some(Tab { group, driver }) = self.tab(device) else { return };
-        let (sim, dice) = (self.sim.clone(), &self.dice);
-        let number = self.tokens.get() + 1;
-        self.tokens.set(number);
-        let own = dice.chance(800);
-        let name = dice.below(self.sim.profile.records);
-        let id = if own { format!("d{}-{name}", device.index) } else { format!("shared-{name}") };
-        let chosen = dice.below(100);
-        let known: Vec<String> = driver.list(1_000, None).map(ids).unwrap_or_default();
-        let other = known.get(dice.below(known.len() as u64) as usize).cloned().unwrap_or_else(|| id.clone());
-        let poisoned = self.sim.profile.faults.poison && dice.chance(100);
-        let index = device.index;
-        match chosen {
-            0..30 => {
-                if !self.created.borrow_mut().insert((index, id.clone())) {
-                    return;
-                }
-                let mut fields = session(number, dice);
-                if poisoned {
-                    fields.insert(POISON.into(), json!(true));
-                }
-                self.sim.exec.spawn(group, async move {
-                    let done = driver.save(&id, fields, false).await;
-                    told(&sim, index, &id, number, done);
-                });
-            }
-            30..65 => {
-                let mut patch = Fields::new();
-                patch.insert(token(number), json!(number));
-                match dice.below(4) {
-                    0 => drop(patch.insert("note".into(), json!(format!("note {number}")))),
-                    1 => drop(patch.insert("wpm".into(), json!(number % 200))),
-                    2 => drop(patch.insert("tags".into(), json!([number.to_string()]))),
-                    _ => drop(patch.insert(POISON.into(), Value::Null)),
-                }
-                if poisoned {
-                    patch.insert(POISON.into(), json!(true));
-                }
-                self.sim.exec.spawn(group, async move {
-                    let done = driver.update(&other, patch).await;
-                    told(&sim, index, &other, number, done);
-                });
-            }
-            65..72 => self.sim.exec.spawn(group, async move {
-                if driver.remove(&other).await.is_ok() {
-                    sim.saw("remove");
-                }
-            }),
-            72..78 => {
-                let mut patch = Fields::new();
-                patch.insert("deleted".into(), json!(false));
-                patch.insert(token(number), json!(number));
-                self.sim.exec.spawn(group, async move {
-                    let done = driver.update(&id, patch).await;
-                    told(&sim, index, &id, number, done);
-                });
-            }
-            78..84 => {
-                let choice = [Choice::Local, Choice::Remote, Choice::Merge][dice.below(3) as usize];
-                let open = driver.conflicts().unwrap_or_default();
-                let Some(conflict) = open.get(dice.below(open.len() as u64) as usize) else { return };
-                let Some(id) = conflict["id"].as_str().map(str::to_owned) else { return };
-                self.sim.exec.spawn(group, async move {
-                    match driver.resolve(&id, choice, BTreeMap::new()).await {
-                        Ok(()) => sim.saw("resolve"),
-                        Err(error) => sim.note(&format!("resolve: {error}")),
-                    }
-                });
-            }
-            84..88 => {
-                let mut patch = Fields::new();
-                patch.insert(token(number), json!(number));
-                patch.insert("theme".into(), json!(number));
-                self.sim.exec.spawn(group, async move {
-                    if driver.set_settings(patch).await.is_ok() {
-                        sim.oracle.ack(index, &Key::settings(), token(number));
-                    }
-                });
-            }
-            88..95 => self.sim.exec.spawn(group, async move { sync(&sim, &driver).await }),
-            95..98 => self.link(device),
-            _ => self.mend(device),
-        }
-    }
-
     /// Joins a device to the user of the first one.
-    fn link(&self, device: &Rc<Device>) {
+    fn link(&self, device: &Rc<Device>, dice: &Dice) {
         let owner = |device: &Device| head(device).and_then(|head| head.owner);
         if device.index == 0 || (owner(device).is_some() && owner(device) == owner(&self.devices[0])) {
             return;
         }
-        let (Some(first), Some(tab)) = (self.tab(&self.devices[0]), self.tab(device)) else { return };
+        let tabs = (pick(&self.devices[0], dice), pick(device, dice));
+        let (Some(first), Some(tab)) = tabs else { return };
         let (sim, group) = (self.sim.clone(), tab.group);
         self.sim.exec.spawn(WORLD, async move {
             let Ok(code) = first.driver.link_code().await else { return };
@@ -314,8 +214,8 @@ impl World {
     }
 
     /// What a user does about a refused token and parked edits.
-    fn mend(&self, device: &Rc<Device>) {
-        let Some(Tab { group, driver }) = self.tab(device) else { return };
+    fn mend(&self, device: &Rc<Device>, dice: &Dice) {
+        let Some(Tab { group, driver }) = pick(device, dice) else { return };
         let sim = self.sim.clone();
         self.sim.exec.spawn(group, async move {
             let status = driver.status();
@@ -333,6 +233,7 @@ impl World {
     /// Faults end; everything comes to rest within a bound.
     fn settle(&self) -> Result<(), String> {
         let sim = &self.sim;
+        let dice = Dice::new(sim.profile.seed, Stream::Workload, u64::MAX - 1);
         sim.note("the faults end");
         sim.faulty.set(false);
         sim.cloud.strict.set(false);
@@ -345,11 +246,11 @@ impl World {
         }
         sim.exec.run_until(sim.exec.now() + 5_000)?;
         for device in &self.devices {
-            self.mend(device);
+            self.mend(device, &dice);
         }
         self.rest()?;
         for device in &self.devices {
-            self.link(device);
+            self.link(device, &dice);
         }
         sim.exec.run_until(sim.exec.now() + 60_000)?;
         self.rest()
@@ -386,124 +287,5 @@ impl World {
         let (Some(owner), Some(cursor)) = (&head.owner, &head.cursor) else { return false };
         let at_end = self.sim.cloud.user(owner, |user| user.position(cursor) == Some(user.clock));
         at_end == Some(true) && device.disk.scan(Table::Op).is_empty()
-    }
-
-    /// The promises that hold once everything rests.
-    fn check_end(&self) {
-        let sim = &self.sim;
-        self.check_step();
-        sim.oracle.check_acked(sim, &self.devices, true);
-        sim.oracle.check_cloud(sim);
-        let Some(owner) = head(&self.devices[0]).and_then(|head| head.owner) else {
-            return sim.violation("I12: the first device never registered".into());
-        };
-        for device in &self.devices {
-            if head(device).and_then(|head| head.owner).as_ref() != Some(&owner) {
-                sim.violation(format!("I12: device {} was not linked", device.index));
-            }
-            sim.oracle.check_cache(sim, device);
-            for tab in device.tabs.borrow().iter() {
-                self.compare(device.index, tab, owner.clone());
-            }
-        }
-        if let Err(what) = sim.exec.run_until(sim.exec.now() + 60_000) {
-            sim.violation(what);
-        }
-    }
-
-    /// I3: a tab shows what the server has.
-    fn compare(&self, index: u64, tab: &Tab, owner: String) {
-        let (sim, driver, devices) = (self.sim.clone(), tab.driver.clone(), self.devices.clone());
-        self.sim.exec.spawn(WORLD, async move {
-            let heads: BTreeMap<Key, _> = sim
-                .cloud
-                .user(&owner, |user| {
-                    user.heads.iter().map(|(key, (head, _))| (key.clone(), head.clone())).collect()
-                })
-                .unwrap_or_default();
-            let live = heads.iter().filter(|(key, head)| key.kind == Kind::Session && !head.deleted);
-            let mut expected: Vec<(String, String)> =
-                live.map(|(key, head)| (key.id.clone(), head.version.to_string())).collect();
-            let text = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-            let listed = driver.list(10_000, None).unwrap_or_default();
-            let mut listed: Vec<(String, String)> =
-                listed.iter().map(|entry| (text(entry, "id"), text(entry, "version"))).collect();
-            // What was only in a cloud that went back is nowhere.
-            let lost = |id: &str| {
-                let key = Key::session(id);
-                let held = devices.iter().any(|device| holds(device, &key));
-                sim.cloud.restores.get() > 0 && !heads.contains_key(&key) && !held
-            };
-            expected.sort();
-            listed.sort();
-            if expected != listed {
-                let missing: Vec<_> = expected.iter().filter(|entry| !listed.contains(entry)).collect();
-                let extra: Vec<_> = listed.iter().filter(|entry| !expected.contains(entry)).collect();
-                if missing.is_empty() && extra.iter().all(|(id, _)| lost(id)) {
-                    sim.saw("lost by the restore");
-                } else {
-                    sim.violation(format!("I3: device {index} lists {extra:?} instead of {missing:?}"));
-                }
-            }
-            for (key, head) in &heads {
-                match driver.record(key).await {
-                    Ok(Some(record)) if record.version == head.version && record.same_content(head) => {}
-                    other => {
-                        let shown = other.map(|record| record.map(|record| record.version.to_string()));
-                        sim.violation(format!(
-                            "I3: device {index} shows {shown:?} of {key}, not {}",
-                            head.version
-                        ));
-                    }
-                }
-            }
-            let open: BTreeSet<String> = sim
-                .cloud
-                .user(&owner, |user| {
-                    let open = user.inbox.values().filter(|(conflict, _)| conflict.resolved_by.is_none());
-                    open.map(|(conflict, _)| conflict.id.clone()).collect()
-                })
-                .unwrap_or_default();
-            let shown: BTreeSet<String> =
-                driver.conflicts().unwrap_or_default().iter().map(|conflict| text(conflict, "id")).collect();
-            // A device brings the open entries of the account it came from; nobody else knows them.
-            let brought = |id: &String| {
-                sim.cloud.users(|users| {
-                    users.iter().any(|(name, user)| *name != owner && user.inbox.contains_key(id))
-                })
-            };
-            let missing: Vec<_> = open.difference(&shown).collect();
-            let extra: Vec<_> = shown.difference(&open).filter(|id| !brought(id)).collect();
-            if (!missing.is_empty() || !extra.is_empty()) && sim.cloud.restores.get() == 0 {
-                sim.violation(format!("I3: the inbox of device {index} lacks {missing:?} and has {extra:?}"));
-            }
-        });
-    }
-}
-
-fn ids(list: Vec<Value>) -> Vec<String> {
-    list.iter().filter_map(|entry| entry["id"].as_str().map(str::to_owned)).collect()
-}
-
-async fn sync(sim: &Sim, driver: &SimDriver) {
-    match driver.sync().await {
-        Ok(_) => sim.saw("round"),
-        Err(Error::Server(code, _)) if code == "unreachable" => sim.saw("failed round"),
-        Err(error) => sim.note(&format!("sync: {}", error.code())),
-    }
-}
-
-/// An edit was acknowledged or refused.
-fn told(sim: &Sim, device: u64, id: &str, number: u64, done: Result<Value, Error>) {
-    match done {
-        Ok(seen) => {
-            sim.oracle.ack(device, &Key::session(id), token(number));
-            sim.note(&format!("device {device} saved t{number} of {id}"));
-            if seen.get(token(number)).is_none() {
-                sim.saw("edit not shown at once");
-            }
-        }
-        Err(Error::Store(_)) => sim.saw("edit refused by the disk"),
-        Err(error) => sim.note(&format!("device {device} {id}: {error}")),
     }
 }
