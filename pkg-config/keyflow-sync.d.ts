@@ -464,7 +464,10 @@ export interface SessionHandle {
    * with `storage`, the session is still in this handle: call it again. Once saved, it gives the same session again.
    */
   end(t?: number): Promise<Session>;
-  /** Throws the session away, its checkpoint included. Does nothing once it is saved. */
+  /**
+   * Throws the session away, its checkpoint included. The time from its first to its last key still counts as practice.
+   * Does nothing once it is saved.
+   */
   cancel(): Promise<void>;
 }
 
@@ -623,13 +626,13 @@ export interface TimelineEntry {
 
 // ----------------------------------------------------------------------------------------- totals, settings, account
 
-/** Totals, derived from the sessions. */
+/** Totals over all sessions, and over practice that left none. */
 export interface Progress {
   /** Mean of the wpm of sessions that count, two decimals; 0 without any. */
   readonly averageWPM: number;
   /** How many sessions count. */
   readonly totalSessions: number;
-  /** Practice time over all devices, ms. */
+  /** Practice time over all devices, of cancelled sessions too, ms. */
   readonly practiceMs: number;
   /** Practice time of each of the user's local days (`YYYY-MM-DD`), ms. Only days known on this device. */
   readonly practiceByDay: { readonly [day: string]: number };

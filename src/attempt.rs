@@ -319,6 +319,11 @@ impl Attempt {
         self.seconds.push(Second { net, ..std::mem::take(&mut self.open) });
     }
 
+    /// Active ms from the first key to the last one accepted; 0 before.
+    pub fn practised_ms(&self) -> f64 {
+        self.last_key.unwrap_or(0.0)
+    }
+
     /// Notes an accepted key at active time `at`. Rejected keys never come here, so they cannot open a second.
     fn touch(&mut self, at: f64) {
         while self.next_boundary() < at {

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use conflict::{import, resolve};
 
 use crate::error::{Error, FieldError};
-use crate::model::{Conflict, Fields, Key, RESERVED, Record, check_fields, check_id, fields_of};
+use crate::model::{Conflict, Fields, Key, PRACTICE, RESERVED, Record, check_fields, check_id, fields_of};
 use crate::plan::Plan;
 use crate::queue::{OpStatus, Operation};
 use crate::read::read_names;
 use crate::seam::Durability;
 use crate::seam::Table;
+use crate::stamp::Millis;
 use crate::state::{Change, Entry, State};
 
 /// One edit asked for by the user.
@@ -78,6 +79,13 @@ pub enum Edit {
         /// Which operation.
         op: String,
     },
+    /// Adds to the practice time of this device that no session tells of.
+    Practise {
+        /// The user's local day, `YYYY-MM-DD`.
+        day: String,
+        /// The time, ms; nothing changes when it is not positive.
+        ms: Millis,
+    },
     /// Sets or drops the checkpoint of a running session.
     Draft {
         /// The session.
@@ -117,6 +125,7 @@ impl Edit {
                 let key = state.queue.get(op).and_then(Operation::key);
                 key.map_or_else(Vec::new, |key| state.bodies_without(&key, op))
             }
+            Edit::Practise { day, .. } => state.bodies_of(&Key::progress(state.head.clock.replica, day)),
             Edit::Retry { .. } | Edit::Draft { .. } | Edit::ImportConflict { .. } => Vec::new(),
         }
     }
@@ -148,6 +157,7 @@ impl Edit {
             Edit::Resolve { id, choice, fields } => resolve(plan, id, *choice, fields),
             Edit::Retry { op } => retry(plan, op.as_deref()),
             Edit::Discard { op } => discard(plan, op),
+            Edit::Practise { day, ms } => practise(plan, day, *ms),
             Edit::Draft { id, text } => {
                 plan.batch.durability = Durability::Relaxed;
                 plan.batch.changes.push(Change::Draft(id.clone(), text.clone()));
@@ -247,6 +257,24 @@ fn remove(plan: &mut Plan, key: &Key) -> Result<bool, Error> {
     Ok(true)
 }
 
+fn practise(plan: &mut Plan, day: &str, ms: Millis) -> Result<bool, Error> {
+    if ms <= 0 {
+        return Ok(false);
+    }
+    let key = Key::progress(plan.state.head.clock.replica, day);
+    let current = plan.editable(&key)?;
+    let counted = |record: &Record| record.fields.get(PRACTICE).and_then(Value::as_i64);
+    let sum = current.as_ref().and_then(counted).unwrap_or(0).saturating_add(ms);
+    let fields = fields_of([(PRACTICE.to_owned(), json!(sum))]);
+    let version = plan.stamp();
+    let next = match current {
+        Some(current) => current.edit(version, &fields, false),
+        None => Record::new(key, version, fields),
+    };
+    plan.queue(next, Vec::new());
+    Ok(true)
+}
+
 fn retry(plan: &mut Plan, id: Option<&str>) -> Result<bool, Error> {
     let wanted = |op: &&Operation| op.parked() && id.is_none_or(|id| id == op.id);
     let parked: Vec<Operation> = plan.state.queue.values().filter(wanted).cloned().collect();
@@ -298,7 +326,7 @@ fn discard(plan: &mut Plan, id: &str) -> Result<bool, Error> {
 }
 
 /// A line of the device's log about `op`, keyed so that the lines of one record lie together in order.
-pub fn log_line(op: &Operation, wall: crate::stamp::Millis, outcome: &str, detail: Option<&str>) -> Change {
+pub fn log_line(op: &Operation, wall: Millis, outcome: &str, detail: Option<&str>) -> Change {
     let line = json!({
         "at": wall, "op": op.id, "record": op.record, "version": op.version, "outcome": outcome,
         "queuedAt": op.timestamp, "attempts": op.attempts, "detail": detail,

@@ -20,7 +20,8 @@ pub struct Entry {
     pub cached: bool,
     /// The view is a tombstone.
     pub deleted: bool,
-    /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`.
+    /// The view's fields that a list needs: `timestamp`, `wpm`, `accuracy`, `lastModified`, and some of `data`;
+    /// of a counter its `practiceMs`.
     pub summary: BTreeMap<String, Value>,
 }
 
@@ -32,7 +33,8 @@ read_struct!(Entry {
     deleted: "deleted"
 });
 
-const SUMMARY_FIELDS: [&str; 6] = ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note"];
+const SUMMARY_FIELDS: [&str; 7] =
+    ["timestamp", "wpm", "accuracy", "excludedFromStats", "tags", "note", "practiceMs"];
 const SUMMARY_DATA: [&str; 6] = ["durationMs", "mode", "valid", "flags", "language", "tzOffsetMin"];
 /// A longer text (a note) is cut in the summary; the record has it whole.
 pub(crate) const SUMMARY_TEXT: usize = 80;

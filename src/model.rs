@@ -79,6 +79,9 @@ pub struct Key {
     pub id: String,
 }
 
+/// The one field of a practice counter: ms.
+pub const PRACTICE: &str = "practiceMs";
+
 impl Key {
     /// The key of session `id`.
     pub fn session(id: impl Into<String>) -> Key {
@@ -90,7 +93,7 @@ impl Key {
         Key { kind: Kind::Settings, id: SETTINGS_ID.into() }
     }
 
-    /// The key of the practice counter of `replica` on `day` (`YYYY-MM-DD`, the user's local day).
+    /// The key of the counter of practice that left no session, of `replica` on `day` (`YYYY-MM-DD`, the user's local day).
     pub fn progress(replica: Replica, day: &str) -> Key {
         Key { kind: Kind::Progress, id: format!("{replica}:{day}") }
     }
@@ -308,7 +311,7 @@ pub fn check_fields(kind: Kind, fields: &mut Fields) -> Result<(), FieldError> {
     }
     match kind {
         Kind::Session => check_session(fields)?,
-        Kind::Progress => whole(fields, "practiceMs", true)?,
+        Kind::Progress => whole(fields, PRACTICE, true)?,
         Kind::Settings => {}
     }
     let bytes = serde_json::to_string(fields).map_or(usize::MAX, |text| text.len());

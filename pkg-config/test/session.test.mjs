@@ -156,3 +156,16 @@ test('bad input is refused by the name of its field and changes nothing', async 
   assert.equal(handle.state, 'ready');
   await handle.cancel();
 });
+
+test('what was typed in a cancelled session counts as practice, once', async (t) => {
+  const kf = await opened(t);
+  const handle = kf.startSession(TEXT);
+  type(handle, 'ab');
+  await Promise.all([handle.cancel(), handle.cancel()]);
+  await handle.cancel();
+  const untouched = kf.startSession(TEXT);
+  await untouched.cancel();
+  assert.deepEqual(await kf.list(), []);
+  const { practiceMs, practiceByDay, totalSessions } = await kf.progress();
+  assert.deepEqual([practiceMs, Object.values(practiceByDay), totalSessions], [100, [100], 0]);
+});

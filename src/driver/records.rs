@@ -10,7 +10,7 @@ use futures_util::pin_mut;
 use super::{Batch, Change, Driver};
 use crate::edit::Edit;
 use crate::error::{Error, FieldError};
-use crate::model::{Fields, Key, Kind, Record, fields_of};
+use crate::model::{Fields, Key, Kind, PRACTICE, Record, fields_of};
 use crate::plan::Bodies;
 use crate::queue::Operation;
 use crate::seam::{HEAD, Host, Store, Table, Transport};
@@ -44,7 +44,7 @@ pub struct Before {
     pub id: Option<String>,
 }
 
-/// Totals over the sessions known here that count.
+/// Totals over what is known here.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
@@ -53,9 +53,9 @@ pub struct Totals {
     pub average_wpm: f64,
     /// How many there are.
     pub total_sessions: usize,
-    /// Their active time, ms.
+    /// Active time of all sessions, and of practice that left none, ms.
     pub practice_ms: Millis,
-    /// Their active time by the user's local day.
+    /// The same by the user's local day.
     pub practice_by_day: std::collections::BTreeMap<String, Millis>,
     /// The latest edit of any of them, epoch ms.
     pub last_modified: Millis,
@@ -282,6 +282,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 totals.total_sessions += 1;
             }
         }
+        let counters = state.index.iter().filter(|(key, entry)| key.kind == Kind::Progress && !entry.deleted);
+        for (key, entry) in counters {
+            let ms = entry.summary.get(PRACTICE).and_then(Value::as_i64).unwrap_or(0);
+            let day = key.id.rsplit(':').next().unwrap_or_default();
+            totals.practice_ms += ms;
+            *totals.practice_by_day.entry(day.to_owned()).or_default() += ms;
+        }
         if totals.total_sessions > 0 {
             totals.average_wpm = (sum / totals.total_sessions as f64 * 100.0 + 0.5).floor() / 100.0;
         }
@@ -297,6 +304,25 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub async fn set_settings(&self, patch: Fields) -> Result<Fields, Error> {
         self.edit(&[Edit::Patch { key: Key::settings(), fields: patch }]).await?;
         self.settings().await
+    }
+
+    /// Drops the checkpoint of session `id`, which will not be saved, and counts the `practised` ms of it for the local
+    /// day of `at`, in one commit.
+    pub async fn give_up(
+        &self,
+        id: &str,
+        practised: Millis,
+        at: Millis,
+        tz_offset_min: i64,
+    ) -> Result<(), Error> {
+        let drop = Edit::Draft { id: id.to_owned(), text: None };
+        let count = Edit::Practise { day: day_of(at, tz_offset_min), ms: practised };
+        self.edit(&[drop, count]).await.map(|_| ())
+    }
+
+    /// The id of this device on the server, once it has one.
+    pub fn device_id(&self) -> Option<String> {
+        self.state.borrow().head.account.as_ref().map(|account| account.device_id.clone())
     }
 
     /// Sets or drops the checkpoint of a running session.
@@ -318,7 +344,10 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
 
 /// The user's local day of a session, `YYYY-MM-DD`.
 fn day(entry: &Entry) -> String {
-    let offset = entry.summary.get("tzOffsetMin").and_then(Value::as_i64).unwrap_or(0);
-    let days = (entry.timestamp() + offset * 60_000).div_euclid(crate::schedule::DAY);
-    crate::schedule::date(days)
+    day_of(entry.timestamp(), entry.summary.get("tzOffsetMin").and_then(Value::as_i64).unwrap_or(0))
+}
+
+fn day_of(at: Millis, tz_offset_min: i64) -> String {
+    let local = at.saturating_add(tz_offset_min.saturating_mul(60_000));
+    crate::schedule::date(local.div_euclid(crate::schedule::DAY))
 }

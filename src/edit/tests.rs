@@ -171,3 +171,18 @@ fn the_first_setting_makes_the_document() {
     let ops = desk.ops();
     assert_eq!(desk.content(&ops[0]).fields, crate::desk::fields(json!({"font": 3})));
 }
+
+#[test]
+fn practice_that_left_no_session_is_summed_by_day() {
+    let mut desk = Desk::new(1);
+    let practise = |ms| Edit::Practise { day: "2024-02-29".into(), ms };
+    assert_eq!(desk.edit(practise(0)), Ok(false));
+    assert_eq!(desk.edit(practise(1_500)), Ok(true));
+    assert_eq!(desk.edit(practise(500)), Ok(true));
+    let ops = desk.ops();
+    let waiting = desk.content(&ops[0]);
+    assert_eq!((ops.len(), waiting.key.id.as_str()), (1, "0000000000000001:2024-02-29"));
+    assert_eq!(waiting.fields[PRACTICE], json!(2_000));
+    let sum = desk.state.index[&waiting.key].summary[PRACTICE].clone();
+    assert_eq!(sum, json!(2_000));
+}

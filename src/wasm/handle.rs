@@ -6,60 +6,23 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::convert::{Answer, answer, done, is_absent, object, promise, raise, take, text, to_js};
+use super::draft::{About, Draft};
 use super::{Core, performance_now, tz_offset_min};
 use crate::attempt::Attempt;
 use crate::error::{Error, FieldError, StoreError};
 use crate::event::{EndReason, Event, Mode, ModeKind, Op};
 use crate::metrics::Metrics;
-use crate::read::{parse, read_struct};
+use crate::read::parse;
 use crate::session::{Finished, InputKind, TextInfo, session_fields};
 use crate::stamp::Millis;
 
 /// Ids of the sessions that have a handle in this tab.
 pub type Live = Rc<RefCell<Vec<String>>>;
-
-/// What of a session is not in its keys.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct About {
-    /// Epoch ms of the first key.
-    started_at: Option<Millis>,
-    tz_offset_min: i32,
-    layout: String,
-    input_kind: InputKind,
-    source: TextInfo,
-    options: Map<String, Value>,
-    tags: Vec<String>,
-}
-
-read_struct!(About {
-    started_at: "startedAt",
-    tz_offset_min: "tzOffsetMin",
-    layout: "layout",
-    input_kind: "inputKind",
-    source: "source",
-    options: "options",
-    tags: "tags"
-} or default {});
-
-/// A checkpoint as it is stored.
-struct Draft {
-    saved_at: Millis,
-    about: About,
-    attempt: Attempt,
-}
-
-read_struct!(Draft {
-    saved_at: "savedAt",
-    about: "about",
-    attempt: "attempt"
-} or default {});
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -82,6 +45,8 @@ struct Typing {
     fate: Cell<Fate>,
     /// Whether a checkpoint of it may be in the store.
     drafted: Cell<bool>,
+    /// Whether its practice is counted.
+    given_up: Cell<bool>,
 }
 
 impl SessionHandle {
@@ -140,21 +105,8 @@ impl SessionHandle {
             about: RefCell::new(about),
             fate: Cell::new(Fate::Open),
             drafted: Cell::new(drafted),
+            given_up: Cell::new(false),
         }))
-    }
-
-    /// What a list of checkpoints shows of one; `None` when it cannot be read.
-    pub(super) fn describe_draft(id: &str, stored: &str) -> Option<(Millis, Value)> {
-        let Draft { saved_at, about, attempt } = parse(stored).ok()?;
-        let shown = json!({
-            "id": id,
-            "text": attempt.target().text(),
-            "mode": attempt.mode(),
-            "language": attempt.language(),
-            "startedAt": about.started_at.unwrap_or(saved_at),
-            "savedAt": saved_at,
-        });
-        Some((saved_at, shown))
     }
 }
 
@@ -215,6 +167,7 @@ impl Typing {
     /// The flat record of the attempt, which is over.
     fn fields(&self) -> Map<String, Value> {
         let (attempt, about) = (self.attempt.borrow(), self.about.borrow());
+        let device = self.core.device_id();
         let started_at = about.started_at.unwrap_or_else(|| self.core.now().wall) as f64;
         let mut fields = session_fields(&Finished {
             attempt: &attempt,
@@ -225,7 +178,7 @@ impl Typing {
             input_kind: about.input_kind,
             text_info: &about.source,
             options: &about.options,
-            device_id: None,
+            device_id: device.as_deref(),
         });
         if !about.tags.is_empty() {
             fields.insert("tags".into(), json!(about.tags));
@@ -269,11 +222,18 @@ impl Typing {
             return Ok(());
         }
         self.settle(Fate::Cancelled);
-        if self.drafted.get() {
-            self.core.set_draft(&self.id, None).await?;
-            self.drafted.set(false);
+        let practised = self.attempt.borrow().practised_ms().ceil() as Millis;
+        let (at, tz) = {
+            let about = self.about.borrow();
+            (about.started_at.unwrap_or_else(|| self.core.now().wall), about.tz_offset_min)
+        };
+        if (practised == 0 && !self.drafted.get()) || self.given_up.replace(true) {
+            return Ok(());
         }
-        Ok(())
+        let given_up = self.core.give_up(&self.id, practised, at, tz.into()).await;
+        // A failed one is to be tried again.
+        self.given_up.set(given_up.is_ok());
+        given_up
     }
 }
 

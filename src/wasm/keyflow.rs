@@ -17,6 +17,7 @@ use super::convert::{
     Answer, answer, done, is_absent, json, object, optional_object, optional_text, promise, raise, report,
     take, text, to_js,
 };
+use super::draft;
 use super::handle::{Live, SessionHandle};
 use super::setup::Opening;
 use super::store::AnyStore;
@@ -82,7 +83,7 @@ impl KeyFlow {
         self.call(async move |core| {
             let drafts = core.drafts().await?;
             let left = drafts.iter().filter(|(id, _)| !live.borrow().contains(id));
-            let shown = left.filter_map(|(id, stored)| SessionHandle::describe_draft(id, stored)).collect();
+            let shown = left.filter_map(|(id, stored)| draft::describe(id, stored)).collect();
             let shown = sorted(shown, &|(saved_at, _): &(Millis, Value), (other, _)| other.cmp(saved_at));
             to_js(&shown.into_iter().map(|(_, draft)| draft).collect::<Vec<_>>())
         })

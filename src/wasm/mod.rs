@@ -4,6 +4,7 @@
 //! written by hand in `pkg-config/keyflow-sync.d.ts`, which also says what each call promises.
 
 mod convert;
+mod draft;
 mod handle;
 mod keyflow;
 mod setup;

@@ -72,11 +72,11 @@ export class Device {
   }
 
   /**
-   * Types the shown text, to its end, and returns the id of the saved session.
+   * Types the shown text to its end.
    *
    * @param {{ mode?: "passage" | "words-25", delay?: number }} [options]
    */
-  async typeSession({ mode = "words-25", delay = 8 } = {}) {
+  async typeOut({ mode = "words-25", delay = 8 } = {}) {
     const { page } = this;
     await this.go("typing");
     const area = page.getByTestId("typing-area");
@@ -95,6 +95,16 @@ export class Device {
     }
     await area.focus();
     await page.keyboard.type(await this.target(), { delay });
+  }
+
+  /**
+   * Types the shown text, to its end, and returns the id of the saved session.
+   *
+   * @param {{ mode?: "passage" | "words-25", delay?: number }} [options]
+   */
+  async typeSession(options = {}) {
+    const { page } = this;
+    await this.typeOut(options);
     const result = page.getByTestId("result");
     await result.waitFor();
     await page.getByTestId("result-saved").waitFor();

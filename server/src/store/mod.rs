@@ -169,7 +169,7 @@ pub struct Sums {
     pub average_wpm: f64,
     /// Valid sessions.
     pub sessions: u64,
-    /// Practice over all counters, ms.
+    /// Time of all sessions, and of practice that left none, ms.
     pub practice_ms: Millis,
     /// The tick of their last change.
     pub tick: Millis,
@@ -366,7 +366,8 @@ fn outcome_of(name: &str) -> Option<Outcome> {
         .find(|outcome| outcome_name(*outcome) == name)
 }
 
-/// What a record adds to the totals: its wpm if it is a valid session, its practice time if it is a counter.
+/// What a record adds to the totals: a valid session its wpm; a session and a counter of practice that left none their
+/// time.
 fn counted(record: &Record) -> (Option<f64>, Option<Millis>) {
     if record.deleted {
         return (None, None);
@@ -376,7 +377,11 @@ fn counted(record: &Record) -> (Option<f64>, Option<Millis>) {
         Kind::Session => {
             let invalid = field("data").and_then(|data| data.get("valid")) == Some(&Value::Bool(false))
                 || field("excludedFromStats") == Some(&Value::Bool(true));
-            (field("wpm").and_then(Value::as_f64).filter(|_| !invalid), None)
+            let active = field("data").and_then(|data| data.get("durationMs")).and_then(Value::as_f64);
+            (
+                field("wpm").and_then(Value::as_f64).filter(|_| !invalid),
+                active.map(|ms| ms.max(0.0) as Millis),
+            )
         }
         Kind::Progress => (None, field("practiceMs").and_then(Value::as_i64)),
         Kind::Settings => (None, None),

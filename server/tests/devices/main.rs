@@ -4,6 +4,7 @@
 
 mod faults;
 mod inbox;
+mod practice;
 mod scenarios;
 mod tabs;
 mod world;
