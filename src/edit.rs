@@ -69,6 +69,9 @@ pub enum Edit {
         /// For [`Choice::Merge`]: the side to take, field by field; without it the newer register wins.
         fields: BTreeMap<String, Choice>,
     },
+    /// Notes that the content of what waits leaves this device by another way than a round: it may come to the server
+    /// from elsewhere, and edits that follow are versions of their own.
+    Expose,
     /// Makes one parked operation, or all of them, pending again.
     Retry {
         /// Which operation.
@@ -126,7 +129,9 @@ impl Edit {
                 key.map_or_else(Vec::new, |key| state.bodies_without(&key, op))
             }
             Edit::Practise { day, .. } => state.bodies_of(&Key::progress(state.head.clock.replica, day)),
-            Edit::Retry { .. } | Edit::Draft { .. } | Edit::ImportConflict { .. } => Vec::new(),
+            Edit::Expose | Edit::Retry { .. } | Edit::Draft { .. } | Edit::ImportConflict { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -155,6 +160,12 @@ impl Edit {
             }
             Edit::Import { record } => import(plan, record),
             Edit::Resolve { id, choice, fields } => resolve(plan, id, *choice, fields),
+            Edit::Expose => {
+                let unsent = plan.state.queue.values().filter(|op| !op.sent);
+                let sent = unsent.map(|op| Change::Queue(Operation { sent: true, ..op.clone() }, None));
+                plan.batch.changes.extend(sent);
+                Ok(!plan.batch.changes.is_empty())
+            }
             Edit::Retry { op } => retry(plan, op.as_deref()),
             Edit::Discard { op } => discard(plan, op),
             Edit::Practise { day, ms } => practise(plan, day, *ms),

@@ -134,10 +134,19 @@ impl<'a> Plan<'a> {
     /// It takes the place of a waiting edit that was never sent when it was made on top of that one; otherwise it
     /// queues behind.
     pub fn queue(&mut self, next: Record, resolves: Vec<String>) {
+        let newest = self.state.ops_of(&next.key).next_back();
+        let place = newest.filter(|op| replaceable(op) && next.base == Some(op.version));
+        self.queue_at(place, next, resolves);
+    }
+
+    /// Queues `next` behind every waiting edit, and shows it.
+    pub fn queue_behind(&mut self, next: Record) {
+        self.queue_at(None, next, Vec::new());
+    }
+
+    fn queue_at(&mut self, place: Option<&Operation>, next: Record, resolves: Vec<String>) {
         self.batch.durability = Durability::Strict;
         let key = next.key.clone();
-        let newest = self.state.ops_of(&key).next_back();
-        let place = newest.filter(|op| replaceable(op) && next.base == Some(op.version));
         let op = match place {
             Some(old) => {
                 let resolves = old.resolves.iter().cloned().chain(resolves).collect();

@@ -110,6 +110,10 @@ impl Progress {
         let deadline = plan.rules.options.request_timeout_ms;
         plan.batch.head.lease_until = wall.saturating_add(deadline);
         match self {
+            // Another tab signed out after this one had decided to begin: that stands, nobody is registered anew.
+            Progress::Begin if plan.state.head.signed_out && plan.state.head.account.is_none() => {
+                return Err(Error::State("fenced", "this device was signed out".into()));
+            }
             Progress::Begin => plan.batch.head.round += 1,
             Progress::Join(account) => join(plan, account)?,
             Progress::Link(account, gone) => {

@@ -68,7 +68,7 @@ pub struct State {
     pub queue: Queue,
     /// Ids of the unconfirmed operations per record, oldest first.
     pending: BTreeMap<Key, Vec<String>>,
-    /// Unsettled conflicts.
+    /// Conflicts that the server has not called settled, those that a waiting edit settles among them.
     pub conflicts: BTreeMap<String, Conflict>,
 }
 
@@ -147,6 +147,13 @@ impl State {
     /// The unconfirmed operations of a record, oldest first.
     pub fn ops_of(&self, key: &Key) -> impl DoubleEndedIterator<Item = &Operation> {
         self.pending.get(key).into_iter().flatten().filter_map(|id| self.queue.get(id))
+    }
+
+    /// The conflicts that wait for a choice. One that a waiting edit settles comes back when that edit is given up.
+    pub fn open_conflicts(&self) -> impl Iterator<Item = &Conflict> {
+        self.conflicts
+            .values()
+            .filter(|conflict| !self.ops_of(&conflict.key).any(|op| op.resolves.contains(&conflict.id)))
     }
 
     /// Whether `record`, the content of the newest operation of `key`, was made on top of `version`, directly or

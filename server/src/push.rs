@@ -163,6 +163,10 @@ impl Batch {
             let detail = json!({ "first": outcome_name(known.outcome) });
             let version = known.record.version;
             self.log(&key, op.clone(), Some(version), Outcome::Duplicate, Wrote::Nothing, detail).await?;
+            // The version may have come first in another device's import, which names no choice.
+            for id in resolves {
+                self.settle(op.clone(), &key, &id, version).await?;
+            }
             let mut result = OpResult::taken(op, &key.id, Outcome::Duplicate, version);
             result.first = Some(known.outcome);
             return Ok(Ok(result));

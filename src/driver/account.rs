@@ -131,8 +131,11 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
         let mut gone = BTreeSet::new();
         for key in self.keys(Kind::Session) {
             let bare = self.is_bare(&key);
-            if bare && self.bring(&key).await?.is_none() && self.is_bare(&key) {
-                gone.insert(key);
+            match self.bring(&key).await {
+                // A device that was shut out gets nothing more; the user it joins may be the same.
+                Err(Error::Transport(TransportError::NotSignedIn)) => break,
+                Ok(None) if bare && self.is_bare(&key) => drop(gone.insert(key)),
+                brought => drop(brought?),
             }
         }
         Ok(gone)

@@ -20,7 +20,7 @@ pub(super) enum Intent<'a> {
     Known(&'a Edit, &'a Key),
     Round(&'a Progress, u64),
     Head(&'a dyn Fn(&mut Head)),
-    Rows(&'a [Row]),
+    Repair(&'a [Row], &'a dyn Fn(&mut Head)),
     Wipe(&'a [Row]),
 }
 
@@ -100,7 +100,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             Intent::Edits(edits) => edits.iter().flat_map(|edit| edit.wants(&state)).collect(),
             Intent::Known(edit, _) => edit.wants(&state),
             Intent::Round(progress, _) => progress.wants(&state),
-            Intent::Head(_) | Intent::Rows(_) | Intent::Wipe(_) => Vec::new(),
+            Intent::Head(_) | Intent::Repair(..) | Intent::Wipe(_) => Vec::new(),
         };
         let mut wanted = sorted(wanted, &|a: &(Table, String), b| a.cmp(b));
         wanted.dedup();
@@ -135,7 +135,8 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             }
             Intent::Round(progress, round) => progress.plan(&mut plan, *round)?,
             Intent::Head(change) => change(&mut plan.batch.head),
-            Intent::Rows(rows) => {
+            Intent::Repair(rows, change) => {
+                change(&mut plan.batch.head);
                 plan.batch.durability = Durability::Strict;
                 plan.batch.changes.extend(rows.iter().cloned().map(Change::Raw));
             }

@@ -72,7 +72,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub fn conflicts(&self) -> Result<Vec<Value>, Error> {
         self.check_open()?;
         let state = self.state.borrow();
-        let open = sorted(state.conflicts.values().collect(), &|a: &&Conflict, b| {
+        let open = sorted(state.open_conflicts().collect(), &|a: &&Conflict, b| {
             (b.detected_at, &b.id).cmp(&(a.detected_at, &a.id))
         });
         Ok(open.into_iter().map(|conflict| conflict.to_wire()).collect())

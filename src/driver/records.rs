@@ -201,7 +201,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     pub(super) fn sync_state(&self, state: &State, key: &Key) -> SyncState {
         let engine = self.engine.borrow();
         let mut ops = state.ops_of(key).peekable();
-        if state.conflicts.values().any(|conflict| conflict.key == *key) {
+        if state.open_conflicts().any(|conflict| conflict.key == *key) {
             return SyncState::Conflict;
         }
         if ops.peek().is_none() {

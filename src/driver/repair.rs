@@ -1,6 +1,6 @@
 //! What happens to rows that cannot be read: they are kept aside as they are, and what they indexed is found again.
 
-use super::{Driver, Error, Intent, Row, State};
+use super::{Driver, Error, Head, Intent, Row, State};
 use crate::model::Key;
 use crate::queue::{OpStatus, OpType, Operation};
 use crate::seam::{Host, Store, Table, Transport};
@@ -21,17 +21,15 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
                 rows.push(Row { table: row.table, key: row.key, value: None });
             }
         }
-        self.commit(Intent::Rows(&rows)).await?;
-        self.commit(Intent::Head(&|head| head.damaged += count)).await?;
         let bodies = self.store.scan(Table::Body, "", super::END, u32::MAX).await?;
-        let mut found = Vec::new();
         {
             let state = self.state.borrow();
-            for (body, text) in bodies {
-                found.extend(missing_row(&state, &body, &text));
-            }
+            rows.extend(bodies.iter().filter_map(|(body, text)| missing_row(&state, body, text)));
         }
-        self.commit(Intent::Rows(&found)).await?;
+        // An entry without a body, and an open conflict, are only found again on the server.
+        let again = |head: &mut Head| (head.damaged, head.cursor) = (head.damaged + count, None);
+        // In one commit: a process that ends in between must not leave bodies that nothing names.
+        self.commit(Intent::Repair(&rows, &again)).await?;
         let replica = self.state.borrow().head.clock.replica;
         let (state, still) = State::from_rows(self.store.load().await?, Replica(replica.0))?;
         *self.state.borrow_mut() = state;

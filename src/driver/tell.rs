@@ -111,7 +111,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             online: engine.online(),
             pending,
             parked,
-            conflicts: state.conflicts.len(),
+            conflicts: state.open_conflicts().count(),
             damaged: head.damaged,
             oldest_pending_ms,
             last_synced_at: head.last_synced_at,

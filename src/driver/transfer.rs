@@ -33,6 +33,13 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
     /// are only in the cloud are fetched.
     pub async fn export_all(&self) -> Result<Value, Error> {
         self.check_open()?;
+        // A full disk is a reason to export; what it cannot note makes at worst an entry in the inbox.
+        let noted = self.edit(&[Edit::Expose]).await;
+        if !matches!(noted, Ok(_) | Err(Error::Store(_))) {
+            noted?;
+        }
+        // Before the records: what is confirmed meanwhile is among those then.
+        let operations = self.operations().await?;
         let mut records = Vec::new();
         for kind in [Kind::Session, Kind::Progress, Kind::Settings] {
             for key in self.keys(kind) {
@@ -52,7 +59,7 @@ impl<S: Store, T: Transport, H: Host> Driver<S, T, H> {
             "version": VERSION,
             "exportedAt": self.host.now().wall,
             "records": records,
-            "operations": self.operations().await?,
+            "operations": operations,
             "conflicts": self.conflicts()?,
         }))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Choice, replacement};
 use crate::error::{Error, FieldError};
 use crate::merge::join;
-use crate::model::{Conflict, DELETED, RESERVED, Record, Winner, check_fields, check_id};
+use crate::model::{Conflict, DELETED, Kind, RESERVED, Record, Winner, check_fields, check_id};
 use crate::plan::Plan;
 use crate::seam::Durability;
 use crate::state::Change;
@@ -22,14 +22,29 @@ pub(super) fn import(plan: &mut Plan, record: &Record) -> Result<bool, Error> {
             return Ok(false);
         }
         plan.batch.head.clock.observe(record.version);
-        plan.queue(Record { base: None, fields, ..record.clone() }, Vec::new());
+        plan.queue(Record { fields, ..record.clone() }, Vec::new());
         return Ok(true);
     };
+    if record.base == Some(current.version) {
+        plan.batch.head.clock.observe(record.version);
+        plan.queue(Record { fields, ..record.clone() }, Vec::new());
+        return Ok(true);
+    }
     if current.same_content(record)
         || current.version == record.version
         || current.base == Some(record.version)
     {
         return Ok(false);
+    }
+    // Counters and settings merge, whichever is newer.
+    if key.kind != Kind::Session {
+        let merged = join(&current, &Record { fields, ..record.clone() });
+        if merged.same_content(&current) {
+            return Ok(false);
+        }
+        let version = plan.stamp();
+        plan.queue(current.edit(version, &replacement(&current, &merged.fields), merged.deleted), Vec::new());
+        return Ok(true);
     }
     let (winner, loser) = if record.version > current.version {
         (Winner::Local, current.version)
@@ -55,7 +70,8 @@ pub(super) fn import(plan: &mut Plan, record: &Record) -> Result<bool, Error> {
     plan.batch.changes.push(Change::Conflict(id, Some(conflict)));
     if winner == Winner::Local {
         let version = plan.stamp();
-        plan.queue(current.edit(version, &replacement(&current, &fields), record.deleted), Vec::new());
+        // The version that lost is sent, too, so that every device can find it.
+        plan.queue_behind(current.edit(version, &replacement(&current, &fields), record.deleted));
     }
     Ok(true)
 }
@@ -66,8 +82,8 @@ pub(super) fn resolve(
     choice: Choice,
     sides: &BTreeMap<String, Choice>,
 ) -> Result<bool, Error> {
-    let conflict =
-        plan.state.conflicts.get(id).ok_or_else(|| Error::NotFound(format!("open conflict {id}")))?.clone();
+    let open = plan.state.open_conflicts().find(|conflict| conflict.id == id);
+    let conflict = open.ok_or_else(|| Error::NotFound(format!("open conflict {id}")))?.clone();
     let chosen = match choice {
         Choice::Local => conflict.local.clone(),
         Choice::Remote => conflict.remote.clone(),
@@ -85,7 +101,6 @@ pub(super) fn resolve(
         }
     };
     plan.queue(next, vec![id.to_owned()]);
-    plan.batch.changes.push(Change::Conflict(id.to_owned(), None));
     Ok(true)
 }
 

@@ -127,7 +127,7 @@ fn two_versions() -> (Desk, Record, Record) {
     let first = desk.seen("a").unwrap();
     let theirs =
         first.edit(crate::stamp::Stamp::at(2_000_000, 0, crate::stamp::Replica(2)), &session(120), false);
-    (desk, first, theirs)
+    (desk, first, Record { base: None, ..theirs })
 }
 
 #[test]
@@ -146,7 +146,52 @@ fn an_import_that_differs_keeps_both_sides() {
     assert_eq!((conflict.remote.version, conflict.winner), (first.version, Winner::Local));
     desk.edit(Edit::Resolve { id: conflict.id, choice: Choice::Remote, fields: BTreeMap::new() }).unwrap();
     assert_eq!(desk.seen("a").unwrap().fields["wpm"], json!(80));
+    assert_eq!(desk.state.open_conflicts().count(), 0);
+}
+
+#[test]
+fn an_import_of_what_was_made_on_top_is_no_conflict() {
+    let (mut desk, first, theirs) = two_versions();
+    let theirs = Record { base: Some(first.version), ..theirs };
+    desk.edit(Edit::Import { record: theirs.clone() }).unwrap();
+    assert_eq!((desk.seen("a").unwrap().version, desk.state.conflicts.len()), (theirs.version, 0));
+}
+
+#[test]
+fn the_side_that_lost_to_an_import_is_sent_too() {
+    let (mut desk, first, theirs) = two_versions();
+    desk.edit(Edit::Import { record: theirs }).unwrap();
+    let ops = desk.ops();
+    assert_eq!((ops.len(), ops[0].version, ops[1].base), (2, first.version, Some(first.version)));
+}
+
+#[test]
+fn importing_settings_and_counters_merges_them() {
+    let mut desk = Desk::new(1);
+    let set = |fields| Edit::Patch { key: Key::settings(), fields };
+    desk.edit(set(crate::desk::fields(json!({"theme": "dark", "font": 3})))).unwrap();
+    desk.edit(Edit::Practise { day: "2024-02-29".into(), ms: 900 }).unwrap();
+    let later = crate::stamp::Stamp::at(2_000_000, 0, crate::stamp::Replica(2));
+    let settings = Record::new(Key::settings(), later, crate::desk::fields(json!({"theme": "light"})));
+    let counter = Key::progress(crate::stamp::Replica(1), "2024-02-29");
+    let smaller = Record::new(counter.clone(), later, crate::desk::fields(json!({"practiceMs": 800})));
+    assert_eq!(desk.edit(Edit::Import { record: settings }), Ok(true));
+    assert_eq!(desk.edit(Edit::Import { record: smaller }), Ok(false));
+    let ops = desk.ops();
+    assert_eq!(desk.content(&ops[0]).fields, crate::desk::fields(json!({"theme": "light", "font": 3})));
+    assert_eq!(desk.state.index[&counter].summary[PRACTICE], json!(900));
     assert!(desk.state.conflicts.is_empty());
+}
+
+#[test]
+fn an_edit_after_an_export_is_a_version_of_its_own() {
+    let mut desk = Desk::new(1);
+    desk.put("a", session(80)).unwrap();
+    assert_eq!(desk.edit(Edit::Expose), Ok(true));
+    assert_eq!(desk.edit(Edit::Expose), Ok(false));
+    desk.patch("a", json!({"note": "later"})).unwrap();
+    let ops = desk.ops();
+    assert_eq!((ops.len(), ops[1].base), (2, Some(ops[0].version)));
 }
 
 #[test]

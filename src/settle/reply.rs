@@ -46,6 +46,8 @@ pub(super) fn pushed(plan: &mut Plan, sent: &[(String, Record)], reply: &PushRep
 
 fn confirm(plan: &mut Plan, op: &Operation, result: &OpResult, current: Record) -> Result<(), Error> {
     plan.batch.changes.push(Change::Dequeue(op.clone()));
+    let settled = op.resolves.iter().filter(|id| plan.state.conflicts.contains_key(*id));
+    plan.batch.changes.extend(settled.map(|id| Change::Conflict(id.clone(), None)));
     // M26: a confirmation removes by record, and so an edit that another tab made meanwhile.
     if on(Fault::M26) {
         let others = plan.state.ops_of(&current.key).filter(|other| other.id != op.id);
@@ -105,13 +107,12 @@ fn take_conflict(plan: &mut Plan, wire: &Value) -> Result<(), Error> {
         return Ok(());
     }
     let conflict = Conflict::from_wire(wire.clone()).map_err(unreadable)?;
-    let being_settled = plan.state.ops_of(&conflict.key).any(|op| op.resolves.contains(&conflict.id));
     let id = conflict.id.clone();
     if conflict.resolved_by.is_some() {
         if plan.state.conflicts.contains_key(&id) {
             plan.batch.changes.push(Change::Conflict(id, None));
         }
-    } else if !being_settled {
+    } else {
         plan.batch.changes.push(Change::Conflict(id, Some(conflict)));
     }
     Ok(())

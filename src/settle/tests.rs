@@ -163,6 +163,14 @@ fn a_version_stored_under_another_stamp_carries_the_edits_on_top_of_it() {
 }
 
 #[test]
+fn no_round_begins_on_a_device_that_was_signed_out_meanwhile() {
+    let mut desk = Desk::new(1);
+    desk.state.head.signed_out = true;
+    let error = desk.round(Progress::Begin).unwrap_err();
+    assert_eq!((error.code(), desk.state.head.round), ("fenced", 0));
+}
+
+#[test]
 fn a_round_that_slept_changes_nothing() {
     let mut desk = synced();
     let old = desk.state.head.round;
@@ -199,6 +207,15 @@ fn a_conflict_is_shown_until_a_choice_settles_it() {
     desk.edit(Edit::Resolve { id: conflict.id.clone(), choice, fields: Default::default() }).unwrap();
     // The server says it again before it has heard of the choice.
     desk.round(told(&conflict)).unwrap();
+    assert_eq!(desk.state.open_conflicts().count(), 0);
+    let again = Edit::Resolve { id: conflict.id.clone(), choice, fields: Default::default() };
+    assert_eq!(desk.edit(again.clone()).unwrap_err().code(), "notFound");
+    // The user gives the choice up: the conflict waits again.
+    let op = desk.ops()[0].id.clone();
+    desk.edit(Edit::Discard { op }).unwrap();
+    assert_eq!(desk.state.open_conflicts().count(), 1);
+    desk.edit(again).unwrap();
+    desk.confirm();
     assert!(desk.state.conflicts.is_empty());
 }
 

@@ -135,6 +135,30 @@ fn a_revoked_device_keeps_its_data_and_sends_it_once_it_is_linked_again() {
 }
 
 #[test]
+fn a_device_shut_out_joins_again_though_bodies_are_only_in_the_cloud() {
+    run(|world| async move {
+        let a = world.device().await;
+        let mut b = world.sibling(&a).await;
+        b.rules.options.cache_sessions = 0;
+        b.restart().await;
+        b.save("old", 70).await;
+        b.sync().await;
+        a.sync().await;
+        // Bodies go with the next change a round makes.
+        b.sync().await;
+        assert!(b.store.scan(Table::Body, "", "~", 10).await.unwrap().is_empty());
+        a.driver.revoke(&b.driver.account().unwrap().device_id).await.unwrap();
+        b.save("new", 70).await;
+        assert_eq!(b.driver.sync().await.unwrap_err().code(), "authRequired");
+        b.driver.link(&a.driver.link_code().await.unwrap().code).await.unwrap();
+        b.sync().await;
+        a.sync().await;
+        assert_eq!((a.ids(), b.ids()), (vec!["new".to_owned(), "old".to_owned()], a.ids()));
+        assert_eq!(b.get("old").await["wpm"], 70);
+    });
+}
+
+#[test]
 fn a_device_that_joins_another_user_brings_all_its_sessions() {
     run(|world| async move {
         let (ours, theirs) = (world.device().await, world.device().await);

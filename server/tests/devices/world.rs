@@ -117,7 +117,7 @@ pub struct Device {
     pub store: MemoryStore,
     pub wire: Wire,
     pub skew: Rc<Cell<i64>>,
-    rules: Rules,
+    pub rules: Rules,
     url: Rc<RefCell<String>>,
 }
 

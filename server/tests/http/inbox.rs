@@ -42,6 +42,28 @@ async fn every_device_pulls_the_same_entry_and_its_settlement() {
 }
 
 #[tokio::test]
+async fn a_choice_that_came_first_without_its_entry_settles_it_when_it_comes_again() {
+    let cloud = Cloud::start().await;
+    let device = cloud.device().await;
+    let first = session("s", stamp(START, 1));
+    let won = edit(&first, stamp(START + 9, 1), json!({"note": "won"}));
+    let lost = edit(&first, stamp(START + 5, 2), json!({"note": "lost"}));
+    device.push(&[first, won.clone(), lost]).await;
+    let id = device.pull("0", 10).await.conflicts[0]["id"].as_str().unwrap().to_owned();
+    let choice = edit(&won, stamp(START + 20, 2), json!({"note": "lost"}));
+    // Another device has it from an export.
+    device.push(std::slice::from_ref(&choice)).await;
+    for _ in 0..2 {
+        let body = json!({"sessions": [offer(&choice, &[&id])]});
+        let reply = device.push_body("/api/sync/sessions", body).await;
+        assert_eq!(reply.results[0].outcome, Outcome::Duplicate);
+        let version = choice.version.to_string();
+        assert_eq!(device.pull("0", 10).await.conflicts[0]["resolvedBy"], json!(version));
+    }
+    cloud.check().await;
+}
+
+#[tokio::test]
 async fn a_rejected_choice_settles_nothing() {
     let cloud = Cloud::start().await;
     let device = cloud.device().await;
