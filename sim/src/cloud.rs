@@ -175,6 +175,11 @@ impl Cloud {
         true
     }
 
+    /// Whether a token is good.
+    pub fn knows(&self, token: &str) -> bool {
+        self.tokens.borrow().contains_key(token)
+    }
+
     fn account(&self, user: &str) -> Value {
         let (device, token) = (format!("{:016x}", self.dice.next()), format!("t{:016x}", self.dice.next()));
         let principal = Principal { user: user.to_owned(), device: device.clone() };
@@ -218,6 +223,11 @@ impl Cloud {
             ("POST", "/api/sync/sessions") => self.push(now, &who.user, Kind::Session, body),
             ("POST", "/api/sync/progress") => self.push(now, &who.user, Kind::Progress, body),
             ("POST", "/api/sync/settings") => self.push(now, &who.user, Kind::Settings, body),
+            ("DELETE", path) => {
+                let id = path.strip_prefix("/api/devices/").unwrap_or_default();
+                self.tokens.borrow_mut().retain(|_, other| other.user != who.user || other.device != id);
+                good(200, &json!({}))
+            }
             ("GET", path) => match path.strip_prefix("/api/sync/sessions/") {
                 Some(id) => self.session(&who.user, id),
                 None => problem(404, "notFound"),

@@ -60,6 +60,10 @@ pub struct Device {
     last_holder: Cell<u64>,
     ears: RefCell<Vec<(u64, Weak<Ear>)>>,
     bits: Dice,
+    /// The token it had before it was signed out.
+    pub last_token: RefCell<Option<String>>,
+    /// Whether it ever took an export over.
+    pub imported: Cell<bool>,
 }
 
 impl Device {
@@ -84,6 +88,8 @@ impl Device {
             last_holder: Cell::new(0),
             ears: RefCell::default(),
             bits,
+            last_token: RefCell::default(),
+            imported: Cell::new(false),
         })
     }
 
@@ -138,12 +144,25 @@ impl Device {
         });
     }
 
+    /// Ends every open process without a word.
+    pub fn stop(&self) -> usize {
+        let groups: Vec<u64> = self.tabs.borrow().iter().map(|tab| tab.group).collect();
+        for group in &groups {
+            self.sim.exec.doom(*group);
+            self.forget(*group);
+        }
+        groups.len()
+    }
+
+    /// The platform tells every process something.
+    pub fn hear(&self, heard: Heard) {
+        let ears: Vec<_> = self.ears.borrow().iter().filter_map(|(_, ear)| ear.upgrade()).collect();
+        ears.iter().for_each(|ear| ear.hear(heard));
+    }
+
     /// Ends every process at once; what was not flushed may be gone.
     pub fn cut_power(self: &Rc<Self>) {
-        let groups: Vec<u64> = self.tabs.borrow().iter().map(|tab| tab.group).collect();
-        for group in groups {
-            self.sim.exec.doom(group);
-            self.forget(group);
+        for _ in 0..self.stop() {
             self.open();
         }
         let lost = self.disk.cut_power(self.link.faults.below(4) as usize);

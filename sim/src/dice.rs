@@ -17,6 +17,8 @@ pub enum Stream {
     Platform = 5,
     /// What the world does to the devices.
     Trouble = 6,
+    /// What users do seldom.
+    Seldom = 7,
 }
 
 /// The finalizer of splitmix64: spreads one number over all 64 bits.

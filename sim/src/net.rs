@@ -94,6 +94,7 @@ impl Transport for Net {
         let drop_request = faults.network && dice.chance(40);
         let drop_reply = faults.network && dice.chance(40);
         let again = (faults.duplicates && dice.chance(60)).then(|| dice.within(1, 30_000));
+        let cut = faults.network && dice.chance(15);
         let instead = self.instead();
         let (sender, receiver) = oneshot::channel();
         let (server, sent) = (sim.clone(), request.clone());
@@ -114,6 +115,13 @@ impl Transport for Net {
             if server.loud {
                 tell(&sent, &answer);
             }
+            let answer = match cut {
+                true => {
+                    server.saw("cut answer");
+                    Response { body: answer.body.chars().take(answer.body.len() / 2).collect(), ..answer }
+                }
+                false => answer,
+            };
             server.exec.sleep(back).await;
             if drop_reply {
                 server.saw("lost reply");

@@ -3,11 +3,13 @@
 //! Every edit carries a *token*, a field of its own that every later version of the record keeps. A token that nobody
 //! holds any more is a lost edit, whatever the engine believes.
 
+mod versions;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyflow_sync::judge::TOLERANCE;
-use keyflow_sync::model::{Key, Record, Strategy};
+use keyflow_sync::model::{Key, Kind, Record};
 use keyflow_sync::queue::{OpStatus, Operation};
 use keyflow_sync::read::parse;
 use keyflow_sync::seam::{HEAD, Row, Table, Write};
@@ -15,9 +17,12 @@ use keyflow_sync::stamp::Stamp;
 use keyflow_sync::state::{Entry, Head, from_text, op_body};
 use keyflow_sync::wire::Outcome;
 
-use crate::cloud::{Kept, POISON, User};
+use crate::cloud::POISON;
 use crate::device::Device;
 use crate::sim::{EPOCH, Sim};
+
+/// More than anyone practises in a run, ms.
+const MAX_PRACTICE: i64 = 1 << 50;
 
 /// The name of the field of edit `number`.
 pub fn token(number: u64) -> String {
@@ -38,6 +43,12 @@ pub struct Oracle {
     /// Tokens that the user's own choice in a conflict replaced.
     excused: RefCell<BTreeSet<String>>,
     acked: Cell<u64>,
+    /// Records of which an operation was given up. One that was offered to another user again stays on its device.
+    pub given_up: RefCell<BTreeSet<Key>>,
+    /// Whether any device took an export over.
+    pub imported: Cell<bool>,
+    /// Practice that was begun to be counted, and that was acknowledged, ms.
+    practice: Cell<(i64, i64)>,
     /// For each device its replica and the last version it gave to an edit.
     stamps: RefCell<BTreeMap<u64, Stamp>>,
 }
@@ -85,21 +96,47 @@ impl Oracle {
         }
     }
 
+    /// The user gives up the edits with these tokens.
+    fn excuse(&self, tokens: BTreeSet<&str>) {
+        for token in tokens {
+            self.open.borrow_mut().remove(token);
+            self.excused.borrow_mut().insert(token.to_owned());
+        }
+    }
+
+    /// A device was told to count practice.
+    pub fn practice_begun(&self, ms: i64) {
+        let (begun, acked) = self.practice.get();
+        self.practice.set((begun + ms, acked));
+    }
+
+    /// A device said that it had.
+    pub fn practice_acked(&self, ms: i64) {
+        let (begun, acked) = self.practice.get();
+        self.practice.set((begun, acked + ms));
+    }
+
+    /// The bounds within which all counters together are, ms.
+    pub fn practice(&self) -> std::ops::RangeInclusive<i64> {
+        let (begun, acked) = self.practice.get();
+        acked..=begun
+    }
+
     /// A commit of `device` is on disk; `before` are the rows it replaced.
     pub fn committed(&self, sim: &Sim, device: &Device, write: &Write, before: &[Row]) {
         for (row, old) in write.rows.iter().zip(before) {
             match row.table {
                 Table::Body => self.body_changed(sim, device, write, row, old),
-                Table::Op => self.op_changed(sim, device, row, old),
+                Table::Op => self.op_changed(sim, device, write, row, old),
                 _ => {}
             }
         }
     }
 
-    fn op_changed(&self, sim: &Sim, device: &Device, row: &Row, old: &Row) {
+    fn op_changed(&self, sim: &Sim, device: &Device, write: &Write, row: &Row, old: &Row) {
         let read = |row: &Row| parse::<Operation>(row.value.as_deref()?).ok();
         let (old, Some(op)) = (read(old), read(row)) else {
-            if let Some(gone) = read(old) {
+            if let Some(gone) = read(old).filter(|gone| !given_up(write, &gone.id)) {
                 dequeued(sim, device, &gone);
             }
             return;
@@ -117,7 +154,9 @@ impl Oracle {
             sim.saw("retry");
         }
         // I9: the stamps of a device's edits only grow, unless a jump of its clock is taken back.
-        let edited = !sim.profile.faults.clock && !op.sent && old.is_none_or(|old| old.version != op.version);
+        let own = head(device).is_some_and(|head| head.clock.replica == op.version.replica);
+        let edited =
+            own && !sim.profile.faults.clock && !op.sent && old.is_none_or(|old| old.version != op.version);
         let last = self.stamps.borrow().get(&device.index).copied();
         if edited && last.is_some_and(|last| last.replica == op.version.replica && op.version <= last) {
             sim.violation(format!("I9: device {} gives {} after {last:?}", device.index, op.version));
@@ -146,7 +185,7 @@ impl Oracle {
                     if settles || whole {
                         self.excused.borrow_mut().insert((*lost).to_owned());
                         self.open.borrow_mut().remove(*lost);
-                    } else if !landed(sim, lost, &before.key) {
+                    } else if self.promised(device, lost) && !landed(sim, lost, &before.key) {
                         sim.violation(format!(
                             "I1: device {} replaced {lost} of {} by an edit without it",
                             device.index, before.key
@@ -154,9 +193,26 @@ impl Oracle {
                     }
                 }
             }
+            (Some(gone), None) => {
+                let op = row.key.split('/').nth(1).unwrap_or_default();
+                if given_up(write, op) {
+                    sim.saw("discard");
+                    self.excuse(tokens(&gone));
+                    self.given_up.borrow_mut().insert(gone.key.clone());
+                    // How much of a counter went is not followed: from then on it has no lower bound.
+                    if gone.key.kind == Kind::Progress {
+                        self.practice_acked(-MAX_PRACTICE);
+                    }
+                }
+            }
             (None, None) => self.evicted(sim, device, &row.key, text),
             _ => {}
         }
+    }
+
+    /// Whether `device` acknowledged that edit, and nobody gave it up. What came from elsewhere is checked there.
+    fn promised(&self, device: &Device, token: &str) -> bool {
+        self.open.borrow().get(token).is_some_and(|(by, _)| *by == device.index)
     }
 
     /// I8: a body goes only when the server has it, and nothing of the record waits.
@@ -206,6 +262,10 @@ impl Oracle {
             return;
         }
         let entries = index(device);
+        // A damaged entry is repaired when the next process opens the store.
+        if entries.len() < device.disk.scan(Table::Index).len() {
+            return;
+        }
         sim.cloud.user(owner, |user| {
             let Some(position) = user.position(cursor) else { return };
             for (key, (record, tick)) in user.heads.iter().filter(|(_, (_, tick))| *tick <= position) {
@@ -225,12 +285,14 @@ impl Oracle {
         sim.cloud.users(|users| {
             for user in users.values() {
                 for (key, kept) in &user.kept {
-                    check_versions(sim, user, key, kept);
+                    versions::check(sim, user, key, kept);
                 }
                 let faults = sim.profile.faults;
                 for (conflict, _) in user.inbox.values() {
                     let own = conflict.local.version.replica == conflict.remote.version.replica;
-                    if own && !faults.restore && !faults.poison && !faults.power {
+                    // An export carries some of a device's versions to the server and not those between them.
+                    let exempt = faults.restore || faults.poison || faults.power || self.imported.get();
+                    if own && !exempt {
                         sim.violation(format!("I10: {} is a conflict of a device with itself", conflict.id));
                     }
                 }
@@ -240,9 +302,8 @@ impl Oracle {
 
     /// I8: no more bodies than allowed, once nothing waits.
     pub fn check_cache(&self, sim: &Sim, device: &Device) {
-        let cached = index(device)
-            .into_iter()
-            .filter(|(key, entry)| key.kind == keyflow_sync::model::Kind::Session && entry.cached);
+        let cached =
+            index(device).into_iter().filter(|(key, entry)| key.kind == Kind::Session && entry.cached);
         let open: BTreeSet<String> = device
             .disk
             .scan(Table::Conflict)
@@ -254,6 +315,12 @@ impl Oracle {
             sim.saw("cache over its bound");
         }
     }
+}
+
+/// Whether a write gives operation `op` up at the user's word.
+fn given_up(write: &Write, op: &str) -> bool {
+    let mut log = write.rows.iter().filter(|row| row.table == Table::Log && row.key.ends_with(op));
+    log.any(|row| row.value.as_ref().is_some_and(|line| line.contains("\"discarded\"")))
 }
 
 /// I10: with a confirmation the device has what it had shown, or something later, as the server's version.
@@ -269,86 +336,5 @@ fn dequeued(sim: &Sim, device: &Device, op: &Operation) {
         && sim.cloud.restores.get() == 0
     {
         sim.violation(format!("I10: device {} goes back to {base} of {key}", device.index));
-    }
-}
-
-fn check_versions(sim: &Sim, user: &User, key: &Key, kept: &[Kept]) {
-    let by_version: BTreeMap<Stamp, &Kept> = kept.iter().map(|kept| (kept.record.version, kept)).collect();
-    let parents = |version: Stamp| {
-        let kept = by_version.get(&version);
-        kept.into_iter().flat_map(|kept| kept.record.base.into_iter().chain(kept.mixed_with))
-    };
-    let ancestors = |from: Vec<Stamp>| {
-        let (mut seen, mut todo) = (BTreeSet::new(), from);
-        while let Some(version) = todo.pop() {
-            for parent in parents(version) {
-                if seen.insert(parent) {
-                    todo.push(parent);
-                }
-            }
-        }
-        seen
-    };
-    let Some((head, _)) = user.heads.get(key) else {
-        return sim.violation(format!("I4: {key} has versions and no head"));
-    };
-    let mut roots = vec![head.version];
-    for (conflict, _) in user.inbox.values().filter(|(conflict, _)| conflict.key == *key) {
-        roots.extend([conflict.local.version, conflict.remote.version]);
-    }
-    // A version with the content of a reachable one was not overwritten; nor was what it was made of.
-    let mut reachable = BTreeSet::new();
-    while !roots.is_empty() {
-        reachable.extend(ancestors(roots.clone()));
-        reachable.append(&mut roots.into_iter().collect());
-        roots = by_version
-            .values()
-            .filter(|kept| !reachable.contains(&kept.record.version))
-            .filter(|kept| {
-                let other = |version: &Stamp| by_version.get(version);
-                reachable.iter().filter_map(other).any(|other| kept.record.same_content(&other.record))
-            })
-            .map(|kept| kept.record.version)
-            .collect();
-    }
-    // A register that only one side touched is merged without an entry in the inbox.
-    let merged = |kept: &Kept| {
-        let held: BTreeSet<&str> = by_version
-            .iter()
-            .filter(|(version, _)| reachable.contains(version))
-            .flat_map(|(_, kept)| tokens(&kept.record))
-            .collect();
-        let decided = kept.outcome != Outcome::Conflict;
-        decided && tokens(&kept.record).is_subset(&held)
-    };
-    for kept in by_version.values().filter(|kept| !reachable.contains(&kept.record.version)) {
-        if !merged(kept) {
-            sim.violation(format!("I4: version {} of {key} is out of reach", kept.record.version));
-        }
-    }
-    let head_version = head.version;
-    // What stands in the inbox, and what that was made of, waits for the user's choice or had it.
-    let mut chosen: BTreeSet<Stamp> = BTreeSet::new();
-    for (conflict, _) in user.inbox.values().filter(|(conflict, _)| conflict.key == *key) {
-        let pair = vec![conflict.local.version, conflict.remote.version];
-        chosen.extend(&pair);
-        chosen.append(&mut ancestors(pair));
-    }
-    // Under the manual strategy an edit that was refused, and that the user sends again, may come after the choice that
-    // gave it up.
-    if sim.profile.faults.poison && sim.profile.rules.strategy == Strategy::Manual {
-        return;
-    }
-    // So was what a later version gave up again for the content of the head.
-    for (version, _) in by_version.iter().filter(|(_, kept)| kept.record.same_content(head)) {
-        chosen.append(&mut ancestors(vec![*version]));
-        chosen.insert(*version);
-    }
-    chosen.remove(&head_version);
-    for version in by_version.keys().filter(|version| **version != head_version && !chosen.contains(version))
-    {
-        if ancestors(vec![*version]).contains(&head_version) {
-            sim.violation(format!("I18: the head {head_version} of {key} is an ancestor of {version}"));
-        }
     }
 }

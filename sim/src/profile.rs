@@ -32,11 +32,17 @@ pub struct Faults {
     pub restore: bool,
     /// Records that the server refuses for a while.
     pub poison: bool,
+    /// The platform tells of networks that come and go, rightly or not.
+    pub hints: bool,
+    /// Rows that become unreadable.
+    pub damage: bool,
+    /// Devices that their user shuts out.
+    pub revoke: bool,
 }
 
 impl Faults {
     /// For each class, what takes it away.
-    pub const EACH: [fn(&mut Faults); 11] = [
+    pub const EACH: [fn(&mut Faults); 14] = [
         |faults| faults.network = false,
         |faults| faults.duplicates = false,
         |faults| faults.server = false,
@@ -48,6 +54,9 @@ impl Faults {
         |faults| faults.freeze = false,
         |faults| faults.restore = false,
         |faults| faults.poison = false,
+        |faults| faults.hints = false,
+        |faults| faults.damage = false,
+        |faults| faults.revoke = false,
     ];
 }
 
@@ -96,6 +105,9 @@ impl Profile {
             freeze: class(250),
             restore: class(120),
             poison: class(120),
+            hints: class(300),
+            damage: class(100),
+            revoke: class(250),
         };
         let options = Options {
             batch_size: dice.within(1, 10) as usize,

@@ -62,6 +62,16 @@ impl Disk {
         }
     }
 
+    /// Makes the `chosen` row of a table unreadable; `false` when the table is empty.
+    pub fn damage(&self, table: Table, chosen: usize) -> bool {
+        let rows = self.scan(table);
+        let Some((key, text)) = rows.get(chosen % rows.len().max(1)) else { return false };
+        let value = Some(text.chars().take(text.len() / 2).collect());
+        let row = Row { table, key: key.clone(), value };
+        let write = Write { expects: self.head(), rows: vec![row], durability: Durability::Strict };
+        self.rows.commit(&write).now_or_never().is_some_and(|done| done.is_ok())
+    }
+
     /// Takes back the last relaxed commits, at most `most`; answers how many.
     pub fn cut_power(&self, most: usize) -> usize {
         let mut undo = self.undo.borrow_mut();

@@ -2,6 +2,7 @@
 
 mod act;
 mod end;
+mod seldom;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +109,11 @@ impl World {
             let device = &self.devices[dice.below(self.devices.len() as u64) as usize];
             self.trouble(device, &Dice::new(seed, Stream::Trouble, *step));
             self.come_and_go(device, &dice);
-            self.act(device, &dice);
+            if dice.chance(100) {
+                self.seldom(device, &Dice::new(seed, Stream::Seldom, *step));
+            } else {
+                self.act(device, &dice);
+            }
             let pause = dice.within(0, self.sim.profile.pause_ms);
             self.sim.exec.run_until(self.sim.exec.now() + pause)?;
             self.check_step();
@@ -163,13 +168,19 @@ impl World {
             sim.exec.freeze(tab.group, sim.exec.now() + dice.within(1_000, 300_000));
             sim.saw("freeze");
         }
+        if faults.hints && dice.chance(40) {
+            self.hint(device, dice);
+        }
+        if faults.damage && dice.chance(15) {
+            self.damage(device, dice);
+        }
         if faults.poison && dice.chance(40) {
             sim.cloud.strict.set(!sim.cloud.strict.get());
         }
-        if faults.restore && dice.chance(20) {
+        if faults.restore && dice.chance(40) {
             sim.cloud.back_up();
         }
-        if faults.restore && dice.chance(8) {
+        if faults.restore && dice.chance(20) {
             self.check_step();
             if sim.cloud.restore() {
                 sim.note("the server goes back");
@@ -194,7 +205,13 @@ impl World {
     /// Joins a device to the user of the first one.
     fn link(&self, device: &Rc<Device>, dice: &Dice) {
         let owner = |device: &Device| head(device).and_then(|head| head.owner);
-        if device.index == 0 || (owner(device).is_some() && owner(device) == owner(&self.devices[0])) {
+        if owner(device).is_none() || owner(device) != owner(&self.devices[0]) {
+            self.join_first(device, dice);
+        }
+    }
+
+    fn join_first(&self, device: &Rc<Device>, dice: &Dice) {
+        if device.index == 0 {
             return;
         }
         let tabs = (pick(&self.devices[0], dice), pick(device, dice));
@@ -245,8 +262,11 @@ impl World {
             }
         }
         sim.exec.run_until(sim.exec.now() + 5_000)?;
+        // The first device comes back first: it gives the others their codes.
         for device in &self.devices {
             self.mend(device, &dice);
+            self.sign_in(device, &dice);
+            sim.exec.run_until(sim.exec.now() + 20_000)?;
         }
         self.rest()?;
         for device in &self.devices {

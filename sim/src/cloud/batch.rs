@@ -72,8 +72,12 @@ impl Batch<'_> {
                 return Err(("versionReused", "version: names an edit with other content".into()));
             }
             let mut result = answer(Outcome::Duplicate, known.record.version);
+            let version = known.record.version;
             result.first = Some(known.outcome);
             self.saw("duplicate");
+            for id in resolves {
+                self.settle(&key, &id, version);
+            }
             self.touch(&key);
             return Ok(result);
         }

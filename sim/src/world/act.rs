@@ -15,7 +15,7 @@ use crate::dice::Dice;
 use crate::oracle::token;
 use crate::sim::Sim;
 
-fn session(number: u64, dice: &Dice) -> Fields {
+pub(super) fn session(number: u64, dice: &Dice) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in [
         ("text", json!("the quick brown fox")),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyflow_sync::model::{Key, Kind};
+use keyflow_sync::model::{Key, Kind, Record};
 use serde_json::Value;
 
 use super::World;
@@ -62,7 +62,8 @@ impl World {
             if expected != listed {
                 let missing: Vec<_> = expected.iter().filter(|entry| !listed.contains(entry)).collect();
                 let extra: Vec<_> = listed.iter().filter(|entry| !expected.contains(entry)).collect();
-                if missing.is_empty() && extra.iter().all(|(id, _)| lost(id)) {
+                let kept = |id: &str| sim.oracle.given_up.borrow().contains(&Key::session(id));
+                if missing.is_empty() && extra.iter().all(|(id, _)| lost(id) || kept(id)) {
                     sim.saw("lost by the restore");
                 } else {
                     sim.violation(format!("I3: device {index} lists {extra:?} instead of {missing:?}"));
@@ -80,6 +81,20 @@ impl World {
                     }
                 }
             }
+            let counted = heads.iter().filter(|(key, _)| key.kind == Kind::Progress);
+            let counted: i64 = counted.filter_map(|(_, head)| head.fields.get("practiceMs")?.as_i64()).sum();
+            if !sim.oracle.practice().contains(&counted) {
+                sim.violation(format!("I1: {counted} ms of practice, not {:?}", sim.oracle.practice()));
+            }
+            let of_sessions = |(_, head): (&Key, &Record)| head.fields.get("data")?["durationMs"].as_i64();
+            let typed = heads.iter().filter(|(key, head)| key.kind == Kind::Session && !head.deleted);
+            let practised = counted + typed.filter_map(of_sessions).sum::<i64>();
+            if driver.progress().practice_ms != practised && sim.cloud.restores.get() == 0 {
+                sim.violation(format!(
+                    "I3: device {index} shows {} ms of practice, not {practised}",
+                    driver.progress().practice_ms
+                ));
+            }
             let open: BTreeSet<String> = sim
                 .cloud
                 .user(&owner, |user| {
@@ -89,11 +104,14 @@ impl World {
                 .unwrap_or_default();
             let shown: BTreeSet<String> =
                 driver.conflicts().unwrap_or_default().iter().map(|conflict| text(conflict, "id")).collect();
-            // A device brings the open entries of the account it came from; nobody else knows them.
+            // A device brings the open entries of the account it came from, and those in which an export differed from
+            // what it has; nobody else knows them.
+            let imported = devices[index as usize].imported.get();
             let brought = |id: &String| {
-                sim.cloud.users(|users| {
-                    users.iter().any(|(name, user)| *name != owner && user.inbox.contains_key(id))
-                })
+                imported
+                    || sim.cloud.users(|users| {
+                        users.iter().any(|(name, user)| *name != owner && user.inbox.contains_key(id))
+                    })
             };
             let missing: Vec<_> = open.difference(&shown).collect();
             let extra: Vec<_> = shown.difference(&open).filter(|id| !brought(id)).collect();
