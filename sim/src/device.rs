@@ -1,7 +1,7 @@
 //! A device: a disk, a network, a wall clock that may be wrong, and one or two tabs that come and go.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::rc::{Rc, Weak};
 
 use keyflow_sync::driver::{Driver, Setup};
@@ -108,7 +108,7 @@ impl Device {
             let sim = &device.sim;
             loop {
                 let store = SimStore::new(device.clone(), group);
-                let net = Net { sim: sim.clone(), link: device.link.clone() };
+                let net = Net { device: device.clone(), group };
                 let host = SimHost { device: device.clone(), group, ear: Rc::default() };
                 device.ears.borrow_mut().push((group, Rc::downgrade(&host.ear)));
                 let setup = Setup { rules: sim.profile.rules.clone(), online: true, ..Setup::default() };
@@ -142,6 +142,26 @@ impl Device {
                 device.open();
             }
         });
+    }
+
+    /// A point before or after an effect of process `group`. When the script says so, the process ends here, and this
+    /// never resolves.
+    pub async fn point(self: &Rc<Self>, group: u64) {
+        let sim = &self.sim;
+        sim.points.set(sim.points.get() + 1);
+        let ends = sim.ends.borrow().clone();
+        if !ends.at.contains(&sim.points.get()) {
+            return;
+        }
+        sim.note(&format!("device {} ends at point {}", self.index, sim.points.get()));
+        if ends.power {
+            self.cut_power();
+        } else {
+            sim.exec.doom(group);
+            self.forget(group);
+            self.open();
+        }
+        pending::<()>().await;
     }
 
     /// Ends every open process without a word.

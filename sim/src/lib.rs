@@ -3,6 +3,7 @@
 //! A run is a function of its seed: nothing here reads a clock, a file or the operating system's randomness.
 
 pub mod cloud;
+pub mod crash;
 pub mod device;
 pub mod dice;
 pub mod exec;

@@ -11,9 +11,9 @@ use keyflow_sync::seam::{Request, Response, Transport};
 use keyflow_sync::stamp::Millis;
 use serde_json::Value;
 
+use crate::device::Device;
 use crate::dice::Dice;
 use crate::exec::WORLD;
-use crate::sim::Sim;
 
 /// What a device's network is like, for all its processes.
 pub struct Link {
@@ -27,10 +27,10 @@ pub struct Link {
 
 /// One process's way to the server.
 pub struct Net {
-    /// The run.
-    pub sim: Rc<Sim>,
-    /// The device's network.
-    pub link: Rc<Link>,
+    /// The device whose network it is.
+    pub device: Rc<Device>,
+    /// The process.
+    pub group: u64,
 }
 
 fn page(status: u16, retry_after: Option<&str>, body: &str) -> Response {
@@ -39,24 +39,24 @@ fn page(status: u16, retry_after: Option<&str>, body: &str) -> Response {
 
 impl Net {
     fn delay(&self) -> Millis {
-        if self.sim.faults().network && self.link.faults.chance(20) {
-            self.sim.saw("slow");
-            return self.link.faults.within(5_000, 60_000);
+        if self.device.sim.faults().network && self.device.link.faults.chance(20) {
+            self.device.sim.saw("slow");
+            return self.device.link.faults.within(5_000, 60_000);
         }
-        self.link.delays.within(1, 80)
+        self.device.link.delays.within(1, 80)
     }
 
     /// What stands between here and the server answers instead of it.
     fn instead(&self) -> Option<Response> {
-        let (faults, dice) = (self.sim.faults(), &self.link.faults);
+        let (faults, dice) = (self.device.sim.faults(), &self.device.link.faults);
         if faults.sign_in && dice.chance(5) {
-            self.sim.saw("401");
+            self.device.sim.saw("401");
             return Some(page(401, None, ""));
         }
         if !faults.server || !dice.chance(60) {
             return None;
         }
-        self.sim.saw("server fault");
+        self.device.sim.saw("server fault");
         Some(match dice.below(5) {
             0 => page(500, None, "{}"),
             1 => page(503, Some("20"), "{}"),
@@ -84,12 +84,13 @@ fn tell(request: &Request, answer: &Response) {
 
 impl Transport for Net {
     async fn send(&self, request: &Request) -> Result<Response, String> {
-        let (sim, dice) = (&self.sim, &self.link.faults);
+        let (sim, dice) = (&self.device.sim, &self.device.link.faults);
         let faults = sim.faults();
-        if sim.faulty.get() && self.link.cut_until.get() > sim.exec.now() {
+        if sim.faulty.get() && self.device.link.cut_until.get() > sim.exec.now() {
             sim.exec.sleep(1).await;
             return Err("there is no network".into());
         }
+        self.device.point(self.group).await;
         let (out, back) = (self.delay(), self.delay());
         let drop_request = faults.network && dice.chance(40);
         let drop_reply = faults.network && dice.chance(40);
@@ -137,7 +138,9 @@ impl Transport for Net {
                 server.hear_cloud();
             }
         });
-        match select(receiver, sim.exec.sleep(request.deadline)).await {
+        let answer = select(receiver, sim.exec.sleep(request.deadline)).await;
+        self.device.point(self.group).await;
+        match answer {
             Either::Left((Ok(answer), _)) => Ok(answer),
             Either::Left((Err(_), _)) => Err("the connection was lost".into()),
             Either::Right(_) => {

@@ -10,6 +10,7 @@ use crate::cloud::Cloud;
 use crate::exec::Exec;
 use crate::oracle::Oracle;
 use crate::profile::{Faults, Profile};
+use crate::world::script::Ends;
 
 /// The server's wall clock at virtual time 0, epoch ms.
 pub const EPOCH: Millis = 1_704_067_200_000;
@@ -28,6 +29,10 @@ pub struct Sim {
     pub faulty: Cell<bool>,
     counters: RefCell<BTreeMap<&'static str, u64>>,
     violations: RefCell<Vec<String>>,
+    /// Points passed at which a process may end.
+    pub points: Cell<u64>,
+    /// Where they end.
+    pub ends: RefCell<Ends>,
     /// Prints what happens.
     pub loud: bool,
 }
@@ -43,6 +48,8 @@ impl Sim {
             faulty: Cell::new(true),
             counters: RefCell::default(),
             violations: RefCell::default(),
+            points: Cell::new(0),
+            ends: RefCell::default(),
             loud,
         })
     }

@@ -192,12 +192,14 @@ impl Store for SimStore {
             });
         }
         self.may_crash().await;
+        self.device.point(self.group).await;
         let done = if faulty::splits() { self.commit_in_parts(write).await } else { self.apply(write).await };
         match &done {
             Ok(()) => self.may_crash().await,
             Err(StoreError::Stale) => self.sim().saw("stale"),
             Err(_) => {}
         }
+        self.device.point(self.group).await;
         self.turn().await;
         done
     }

@@ -2,6 +2,7 @@
 
 mod act;
 mod end;
+pub mod script;
 mod seldom;
 
 use std::cell::{Cell, RefCell};
@@ -48,29 +49,10 @@ pub fn run(seed: u64, actions: Option<u64>, loud: bool) -> Ran {
 
 /// Runs a tape.
 pub fn replay(tape: &Tape, loud: bool) -> Ran {
-    let (seed, actions) = (tape.seed, tape.steps.len() as u64);
+    let actions = tape.steps.len() as u64;
     let world = World::new(tape.profile(), loud);
     let done = world.play(&tape.steps).and_then(|()| world.settle());
-    let sim = &world.sim;
-    match done {
-        Ok(()) => world.check_end(),
-        Err(what) => sim.violation(what),
-    }
-    let ran = Ran {
-        seed,
-        actions,
-        events: sim.exec.polls(),
-        virtual_ms: sim.exec.now(),
-        acked: sim.oracle.acked(),
-        hash: sim.exec.hash(),
-        counters: sim.counters(),
-        violations: sim.violations(),
-    };
-    for device in &world.devices {
-        device.end();
-    }
-    sim.exec.clear();
-    ran
+    world.finish(done, actions)
 }
 
 struct World {
@@ -99,6 +81,30 @@ impl World {
             device.open();
         }
         World { sim, devices, tokens: Cell::default(), created: RefCell::default() }
+    }
+
+    /// Checks what holds at the end, and lets go of everything.
+    fn finish(&self, done: Result<(), String>, actions: u64) -> Ran {
+        let sim = &self.sim;
+        match done {
+            Ok(()) => self.check_end(),
+            Err(what) => sim.violation(what),
+        }
+        let ran = Ran {
+            seed: sim.profile.seed,
+            actions,
+            events: sim.exec.polls(),
+            virtual_ms: sim.exec.now(),
+            acked: sim.oracle.acked(),
+            hash: sim.exec.hash(),
+            counters: sim.counters(),
+            violations: sim.violations(),
+        };
+        for device in &self.devices {
+            device.end();
+        }
+        sim.exec.clear();
+        ran
     }
 
     /// Plays these steps. Each has dice of its own, so that one left out changes no other.

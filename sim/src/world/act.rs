@@ -131,7 +131,7 @@ async fn sync(sim: &Sim, driver: &SimDriver) {
 }
 
 /// An edit was acknowledged or refused.
-fn told(sim: &Sim, device: u64, id: &str, number: u64, done: Result<Value, Error>) {
+pub(super) fn told(sim: &Sim, device: u64, id: &str, number: u64, done: Result<Value, Error>) {
     match done {
         Ok(seen) => {
             sim.oracle.ack(device, &Key::session(id), token(number));

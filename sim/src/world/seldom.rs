@@ -28,12 +28,13 @@ impl World {
             7..9 => self.export(&tab, dice),
             9 => self.sign_out(device, &tab),
             10 => self.sign_in(device, dice),
-            _ => self.shut_out(device, dice),
+            _ if self.sim.faults().revoke => self.shut_out(device, dice),
+            _ => {}
         }
     }
 
     /// Practice that leaves no session.
-    fn give_up(&self, device: &Device, tab: &Tab, dice: &Dice) {
+    pub(super) fn give_up(&self, device: &Device, tab: &Tab, dice: &Dice) {
         let (sim, driver, index) = (self.sim.clone(), tab.driver.clone(), device.index);
         let (ms, day) = (dice.within(1, 60_000), dice.within(0, 3));
         sim.oracle.practice_begun(ms);
@@ -89,6 +90,11 @@ impl World {
     fn export(&self, tab: &Tab, dice: &Dice) {
         let device = self.devices[dice.below(self.devices.len() as u64) as usize].clone();
         let Some(other) = pick(&device, dice) else { return };
+        self.carry(tab, device, other);
+    }
+
+    /// Takes an export of `tab` over on `other`, a tab of `device`.
+    pub(super) fn carry(&self, tab: &Tab, device: Rc<Device>, other: Tab) {
         let (sim, driver) = (self.sim.clone(), tab.driver.clone());
         self.sim.exec.spawn(WORLD, async move {
             let Ok(export) = driver.export_all().await else { return };
@@ -105,7 +111,7 @@ impl World {
         });
     }
 
-    fn sign_out(&self, device: &Rc<Device>, tab: &Tab) {
+    pub(super) fn sign_out(&self, device: &Rc<Device>, tab: &Tab) {
         let (sim, driver, device) = (self.sim.clone(), tab.driver.clone(), device.clone());
         let Some(account) = driver.account() else { return };
         self.sim.exec.spawn(tab.group, async move {
@@ -140,8 +146,8 @@ impl World {
     }
 
     /// The first device's user shuts another one out.
-    fn shut_out(&self, device: &Rc<Device>, dice: &Dice) {
-        if !self.sim.faults().revoke || device.index == 0 {
+    pub(super) fn shut_out(&self, device: &Rc<Device>, dice: &Dice) {
+        if device.index == 0 {
             return;
         }
         let (Some(head), Some(first)) = (head(device), pick(&self.devices[0], dice)) else { return };
