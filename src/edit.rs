@@ -126,7 +126,12 @@ impl Edit {
             }
             Edit::Discard { op } => {
                 let key = state.queue.get(op).and_then(Operation::key);
+                let behind = state.queue.get(op).and_then(|op| behind(state, op));
+                let behind = behind.map(|next| (Table::Body, crate::state::op_body(next)));
                 key.map_or_else(Vec::new, |key| state.bodies_without(&key, op))
+                    .into_iter()
+                    .chain(behind)
+                    .collect()
             }
             Edit::Practise { day, .. } => state.bodies_of(&Key::progress(state.head.clock.replica, day)),
             Edit::Expose | Edit::Retry { .. } | Edit::Draft { .. } | Edit::ImportConflict { .. } => {
@@ -311,6 +316,12 @@ fn retry(plan: &mut Plan, id: Option<&str>) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// The operation made on top of `op`, which itself was never sent.
+fn behind<'a>(state: &'a State, op: &Operation) -> Option<&'a Operation> {
+    let key = op.key().filter(|_| !op.sent)?;
+    state.ops_of(&key).find(|other| other.base == Some(op.version))
+}
+
 fn discard(plan: &mut Plan, id: &str) -> Result<bool, Error> {
     let op = plan.state.queue.get(id).ok_or_else(|| Error::NotFound(format!("operation {id}")))?.clone();
     plan.batch.durability = Durability::Strict;
@@ -319,10 +330,21 @@ fn discard(plan: &mut Plan, id: &str) -> Result<bool, Error> {
     if let Some(key) = op.key() {
         let entry = plan.state.index.get(&key);
         let newest = plan.state.ops_of(&key).rev().find(|other| other.id != id);
-        let pending = match newest {
+        let mut pending = match newest {
             Some(other) => plan.bodies.record(&key, &crate::state::op_body(other))?,
             None => None,
         };
+        // Nobody will know the version that the next edit was made on.
+        if let Some(next) = behind(plan.state, &op)
+            && let Some(body) = plan.bodies.record(&key, &crate::state::op_body(next))?
+        {
+            let body = Record { base: op.base, ..body };
+            if newest.is_some_and(|newest| newest.id == next.id) {
+                pending = Some(body.clone());
+            }
+            let next = Operation { base: op.base, ..next.clone() };
+            plan.batch.changes.push(Change::Queue(next, Some(body)));
+        }
         let shadow = plan.bodies.record(&key, &key.to_string())?;
         let (version, cached) = entry.map_or((None, false), |entry| (entry.version, entry.cached));
         match crate::state::view(plan.state, &key, pending.as_ref(), shadow.as_ref(), plan.rules.strategy) {

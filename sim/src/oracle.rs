@@ -154,7 +154,9 @@ impl Oracle {
             sim.saw("retry");
         }
         // I9: the stamps of a device's edits only grow, unless a jump of its clock is taken back.
-        let own = head(device).is_some_and(|head| head.clock.replica == op.version.replica);
+        // An import brings back an edit of this device that was given up here, under its own stamp.
+        let own = !device.imported.get()
+            && head(device).is_some_and(|head| head.clock.replica == op.version.replica);
         let edited =
             own && !sim.profile.faults.clock && !op.sent && old.is_none_or(|old| old.version != op.version);
         let last = self.stamps.borrow().get(&device.index).copied();
@@ -292,7 +294,8 @@ impl Oracle {
                     let own = conflict.local.version.replica == conflict.remote.version.replica;
                     // An export carries some of a device's versions to the server and not those between them.
                     let exempt = faults.restore || faults.poison || faults.power || self.imported.get();
-                    if own && !exempt {
+                    // What was sent, and then given up, the server may never have seen.
+                    if own && !exempt && !self.given_up.borrow().contains(&conflict.key) {
                         sim.violation(format!("I10: {} is a conflict of a device with itself", conflict.id));
                     }
                 }

@@ -231,3 +231,23 @@ fn practice_that_left_no_session_is_summed_by_day() {
     let sum = desk.state.index[&waiting.key].summary[PRACTICE].clone();
     assert_eq!(sum, json!(2_000));
 }
+
+#[test]
+fn an_edit_behind_one_given_up_names_what_the_server_knows() {
+    let mut desk = Desk::new(1);
+    desk.put("a", session(80)).unwrap();
+    let sent = desk.send();
+    desk.answered(sent, Outcome::Applied, &[]).unwrap();
+    let known = desk.seen("a").unwrap().version;
+    desk.patch("a", json!({"note": "one"})).unwrap();
+    desk.patch("a", json!({"wpm": 3})).unwrap();
+    let import = Record { base: None, ..desk.seen("a").unwrap() };
+    let import =
+        import.edit(crate::stamp::Stamp::at(9_000_000, 0, crate::stamp::Replica(2)), &session(1), false);
+    desk.edit(Edit::Import { record: Record { base: None, ..import } }).unwrap();
+    let ops = desk.ops();
+    assert_eq!((ops.len(), ops[1].base), (2, Some(ops[0].version)));
+    desk.edit(Edit::Discard { op: ops[0].id.clone() }).unwrap();
+    let ops = desk.ops();
+    assert_eq!((ops.len(), ops[0].base, desk.content(&ops[0]).base), (1, Some(known), Some(known)));
+}
