@@ -184,7 +184,7 @@ const SCRIPTS: [(&str, u64, bool, &[Act]); 28] = [
     ),
 ];
 
-/// Scripts in which a token of the first device's user lost to a choice; each strategy has them.
+/// More for two devices, under each strategy.
 const LONG: [(&str, &[Act]); 4] = [
     (
         "both change it again after a conflict",
@@ -256,12 +256,24 @@ pub fn scenarios() -> Vec<Scenario> {
 }
 
 impl Scenario {
-    /// Runs it with these ends; answers also how many points it passed.
-    pub fn run(&self, ends: &Ends, loud: bool) -> (Ran, u64) {
-        let script: Vec<Act> = match self.profile.devices {
+    fn script(&self) -> Vec<Act> {
+        match self.profile.devices {
             1 => self.script.to_vec(),
             _ => PAIR.iter().chain(self.script).copied().collect(),
+        }
+    }
+
+    /// How many edits are acknowledged when nothing ends.
+    pub fn edits(&self) -> u64 {
+        let edits = |act: &&Act| {
+            matches!(act, Save(..) | SavePoisoned(..) | Update(..) | Restore(..) | Settings(_) | Draft(..))
         };
+        self.script().iter().filter(edits).count() as u64
+    }
+
+    /// Runs it with these ends; answers also how many points it passed.
+    pub fn run(&self, ends: &Ends, loud: bool) -> (Ran, u64) {
+        let script = self.script();
         let mut profile = self.profile.clone();
         // What an oracle may not expect of the world these actions make.
         profile.faults = Faults {

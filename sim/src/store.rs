@@ -136,6 +136,7 @@ impl SimStore {
             let wait = self.dice().within(1, 50);
             self.sim().exec.spawn(self.group, async move {
                 later.sim().exec.sleep(wait).await;
+                later.device.point(later.group).await;
                 let _ = later.apply(&Write { expects: later.device.disk.head(), ..part }).await;
             });
         }

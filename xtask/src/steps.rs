@@ -82,6 +82,7 @@ fn test_steps() -> Result<Vec<Step>> {
         Step::check("licences, sources, bans", Ok(deny)).after(&["setup: lints"]),
         Step::tests("tests: native", Ok(cargo_test(&[]))),
         Step::check("simulation: 10,000 seeds", Ok(sim(&[], &["--seeds", "10000"]))),
+        Step::check("crash at every point", Ok(crash())),
         Step::check("simulation: faults", Ok(sim(&["--features", "faults"], &["--faults", "all"]))),
         Step::tests("tests: core in Chromium", wasm_pack(Browser::Chromium)).after(FOR_BROWSER_TESTS),
         Step::tests("tests: core in Firefox", wasm_pack(Browser::Firefox)).after(FOR_BROWSER_TESTS),
@@ -123,6 +124,12 @@ fn cargo_test(packages: &[&str]) -> Run {
 fn sim(build: &[&str], arguments: &[&str]) -> Run {
     let run = Run::new("cargo").args(["run", "--profile", "sim", "--package", "keyflow-sim", "--bin", "sim"]);
     run.args(build).args(["--"]).args(arguments)
+}
+
+/// Short scripts, ended before and after every commit and request.
+fn crash() -> Run {
+    let program = ["run", "--profile", "sim", "--package", "keyflow-sim", "--bin", "crash-every-point"];
+    Run::new("cargo").args(program)
 }
 
 #[derive(Clone, Copy)]

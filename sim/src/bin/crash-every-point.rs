@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! crash-every-point [--only TEXT]                    scenarios whose name contains TEXT
+//! crash-every-point --fault M01 [--only TEXT]         with the engine broken on purpose; --features faults
 //! crash-every-point --scenario NAME --crash 7[,9] [--power]   one run, printed
 //! ```
 #![allow(clippy::print_stdout, reason = "a program talks to its user")]
@@ -34,6 +35,12 @@ fn examine(scenario: &Scenario) -> Outcome {
     let (whole, points) = scenario.run(&Ends::default(), false);
     let mut outcome = Outcome { points, runs: 1, acked: whole.acked, broken: Vec::new() };
     outcome.broken.extend(whole.violations.first().map(|what| format!("{what}\n  without an end")));
+    if whole.acked != scenario.edits() {
+        let (acked, edits) = (whole.acked, scenario.edits());
+        outcome
+            .broken
+            .push(format!("{acked} of {edits} edits were acknowledged without an end: the script is wrong"));
+    }
     for ends in scenario.ends(points) {
         let (ran, _) = scenario.run(&ends, false);
         (outcome.runs, outcome.acked) = (outcome.runs + 1, outcome.acked + ran.acked);
@@ -44,12 +51,24 @@ fn examine(scenario: &Scenario) -> Outcome {
     outcome
 }
 
-fn every(wanted: &[Scenario]) -> ExitCode {
+/// Breaks the engine on purpose in this thread.
+#[cfg(feature = "faults")]
+fn have(fault: &str) {
+    use keyflow_sync::fault::{Fault, choose};
+    let known = [Fault::M01, Fault::M03, Fault::M22];
+    choose(known.into_iter().find(|known| format!("{known:?}") == fault));
+}
+
+#[cfg(not(feature = "faults"))]
+fn have(_: &str) {}
+
+fn every(wanted: &[Scenario], fault: &str) -> ExitCode {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
+                have(fault);
                 while let Some(scenario) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let outcome = examine(scenario);
                     println!("{:>4} points {:>5} runs  {}", outcome.points, outcome.runs, scenario.name);
@@ -85,12 +104,13 @@ fn one(name: &str, ends: &Ends) -> ExitCode {
 }
 
 fn main() -> ExitCode {
-    let (mut only, mut scenario, mut ends) = (String::new(), None, Ends::default());
+    let (mut only, mut fault, mut scenario, mut ends) = (String::new(), String::new(), None, Ends::default());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().unwrap_or_default();
         match word.as_str() {
             "--only" => only = value(),
+            "--fault" => fault = value(),
             "--scenario" => scenario = Some(value()),
             "--crash" => ends.at = value().split(',').filter_map(|at| at.parse().ok()).collect(),
             "--power" => ends.power = true,
@@ -104,7 +124,7 @@ fn main() -> ExitCode {
         Some(name) => one(&name, &ends),
         None => {
             let wanted: Vec<_> = scenarios().into_iter().filter(|known| known.name.contains(&only)).collect();
-            every(&wanted)
+            every(&wanted, &fault)
         }
     }
 }

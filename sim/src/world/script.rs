@@ -108,7 +108,9 @@ impl World {
         match *act {
             Act::Save(at, id) => self.save(at, id, number, false),
             Act::SavePoisoned(at, id) => self.save(at, id, number, true),
-            Act::Update(at, id) => self.patch(at, id, number, json!({ "note": number, "wpm": number + 60 })),
+            Act::Update(at, id) => {
+                self.patch(at, id, number, json!({ "note": format!("note {number}"), "wpm": number + 60 }))
+            }
             Act::Restore(at, id) => self.patch(at, id, number, json!({ "deleted": false })),
             Act::Remove(at, id) => self.with(at, move |_, tab| async move {
                 // What is not there cannot be removed.
