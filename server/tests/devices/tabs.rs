@@ -9,6 +9,9 @@ fn tabs_that_save_at_the_same_time_lose_nothing() {
     run(|world| async move {
         let a = world.device().await;
         let b = a.tab().await;
+        // Each tab begins with a round; none follows by itself.
+        a.sync().await;
+        b.sync().await;
         let save = |device: &crate::world::Device, name: &'static str| {
             let driver = device.driver.clone();
             tokio::task::spawn_local(async move {
